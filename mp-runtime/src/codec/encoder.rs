@@ -1,0 +1,384 @@
+//! From a value to a message.
+
+use std::{fs::File, io::Write, os::fd::OwnedFd};
+
+use serde::{Serialize, Serializer, ser};
+
+use super::{
+    MAX_DEPTH, MAX_EMPTY_ELEMENTS,
+    blocks::{self, Kind},
+    frame::{Body, Encoded},
+    handles, scalar,
+};
+use crate::{
+    error::{Error, Result},
+    sys::memfd,
+};
+
+/// Writes values one behind the other into one message.
+#[derive(Debug, Default)]
+pub(crate) struct Encoder {
+    body: Vec<u8>,
+    /// Where large blocks went, and how much of it is used.
+    spill: Option<(File, u64)>,
+    fds: Vec<OwnedFd>,
+    depth: u32,
+}
+
+impl Encoder {
+    /// Appends `value`.
+    pub(crate) fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.element(value)
+    }
+
+    /// The message. A body beyond what a socket should carry moves into the memfd too.
+    pub(crate) fn finish(mut self) -> Result<Encoded> {
+        let body = if self.body.len() < blocks::MIN_SPILL {
+            Body::Inline(self.body)
+        } else {
+            let body = std::mem::take(&mut self.body);
+            Body::Spilled { offset: self.spill(&body)?, length: body.len() as u64 }
+        };
+        let spill = match self.spill {
+            Some((file, _)) => {
+                memfd::seal(&file).map_err(|error| Error::os("seal a memfd", error))?;
+                Some(OwnedFd::from(file))
+            }
+            None => None,
+        };
+        Ok(Encoded { body, spill, fds: self.fds })
+    }
+
+    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        match blocks::as_block(value) {
+            Some((kind, bytes)) if bytes.len() >= blocks::MIN_RAW => self.block(kind, bytes),
+            _ => value.serialize(self),
+        }
+    }
+
+    fn block(&mut self, kind: Kind, bytes: &[u8]) -> Result<()> {
+        let count = (bytes.len() / kind.size()) as u64;
+        if bytes.len() < blocks::MIN_SPILL {
+            scalar::put(&mut self.body, count | blocks::RAW)?;
+            self.body.push(kind as u8);
+            self.body.extend_from_slice(bytes);
+        } else {
+            scalar::put(&mut self.body, count | blocks::SPILLED)?;
+            self.body.push(kind as u8);
+            let offset = self.spill(bytes)?;
+            scalar::put(&mut self.body, offset)?;
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> Result<()> {
+        if bytes.len() >= blocks::MIN_SPILL {
+            return self.block(Kind::U8, bytes);
+        }
+        scalar::put(&mut self.body, bytes.len() as u64)?;
+        self.body.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes into the memfd and returns where.
+    fn spill(&mut self, bytes: &[u8]) -> Result<u64> {
+        let (file, used) = match &mut self.spill {
+            Some(spill) => spill,
+            none => {
+                let file = memfd::create().map_err(|error| Error::os("create a memfd for a large value", error))?;
+                none.insert((File::from(file), 0))
+            }
+        };
+        let offset = *used;
+        file.write_all(bytes).map_err(|error| Error::os("write a large value into a memfd", error))?;
+        *used += bytes.len() as u64;
+        Ok(offset)
+    }
+
+    fn nested<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.enter()?;
+        let written = write(self)?;
+        self.depth -= 1;
+        Ok(written)
+    }
+
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_DEPTH {
+            return Err(Error::encode(format!("the value is nested more than {MAX_DEPTH} levels deep")));
+        }
+        Ok(())
+    }
+
+    fn variant(&mut self, index: u32) -> Result<()> {
+        scalar::put(&mut self.body, index)
+    }
+
+    fn compound(&mut self, count: Count) -> Result<Compound<'_>> {
+        self.enter()?;
+        let start = self.body.len();
+        Ok(Compound { encoder: self, count, start, written: 0 })
+    }
+
+    fn counted(&mut self, length: Option<usize>) -> Result<Compound<'_>> {
+        let count = match length {
+            Some(length) => {
+                scalar::put(&mut self.body, length as u64)?;
+                Count::Announced(length)
+            }
+            None => Count::ToInsert { at: self.body.len() },
+        };
+        self.compound(count)
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident $type:ty;)*) => {
+        $(fn $method(self, value: $type) -> Result<()> {
+            scalar::put(&mut self.body, value)
+        })*
+    };
+}
+
+impl<'a> Serializer for &'a mut Encoder {
+    type Ok = ();
+    type Error = Error;
+    type SerializeSeq = Compound<'a>;
+    type SerializeTuple = Compound<'a>;
+    type SerializeTupleStruct = Compound<'a>;
+    type SerializeTupleVariant = Compound<'a>;
+    type SerializeMap = Compound<'a>;
+    type SerializeStruct = Compound<'a>;
+    type SerializeStructVariant = Compound<'a>;
+
+    scalars! {
+        serialize_bool bool;
+        serialize_i8 i8;
+        serialize_i16 i16;
+        serialize_i32 i32;
+        serialize_i64 i64;
+        serialize_i128 i128;
+        serialize_u8 u8;
+        serialize_u16 u16;
+        serialize_u32 u32;
+        serialize_u64 u64;
+        serialize_u128 u128;
+        serialize_f32 f32;
+        serialize_f64 f64;
+        serialize_char char;
+    }
+
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    fn serialize_str(self, value: &str) -> Result<()> {
+        self.text(value.as_bytes())
+    }
+
+    fn serialize_bytes(self, value: &[u8]) -> Result<()> {
+        self.text(value)
+    }
+
+    fn serialize_none(self) -> Result<()> {
+        scalar::put(&mut self.body, 0_u8)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+        scalar::put(&mut self.body, 1_u8)?;
+        self.nested(|encoder| encoder.element(value))
+    }
+
+    fn serialize_unit(self) -> Result<()> {
+        Ok(())
+    }
+
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<()> {
+        Ok(())
+    }
+
+    fn serialize_unit_variant(self, _name: &'static str, index: u32, _variant: &'static str) -> Result<()> {
+        self.variant(index)
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
+        if name == handles::MARK {
+            let fd = handles::collect(|| value.serialize(&mut *self))?;
+            let index = self.fds.len() as u64;
+            self.fds.push(fd);
+            return scalar::put(&mut self.body, index);
+        }
+        self.nested(|encoder| encoder.element(value))
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        value: &T,
+    ) -> Result<()> {
+        self.variant(index)?;
+        self.nested(|encoder| encoder.element(value))
+    }
+
+    fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'a>> {
+        self.counted(length)
+    }
+
+    fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>> {
+        self.compound(Count::Implied)
+    }
+
+    fn serialize_tuple_struct(self, _name: &'static str, _length: usize) -> Result<Compound<'a>> {
+        self.compound(Count::Implied)
+    }
+
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Compound<'a>> {
+        self.variant(index)?;
+        self.compound(Count::Implied)
+    }
+
+    fn serialize_map(self, length: Option<usize>) -> Result<Compound<'a>> {
+        self.counted(length)
+    }
+
+    fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Compound<'a>> {
+        self.compound(Count::Implied)
+    }
+
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        index: u32,
+        _variant: &'static str,
+        _length: usize,
+    ) -> Result<Compound<'a>> {
+        self.variant(index)?;
+        self.compound(Count::Implied)
+    }
+}
+
+/// How the reader will know where a compound value ends.
+#[derive(Debug)]
+enum Count {
+    /// The type says it.
+    Implied,
+    /// It stands in front of the elements.
+    Announced(usize),
+    /// It will stand in front of the elements once they have been counted.
+    ToInsert { at: usize },
+}
+
+/// A value of several parts, being written.
+#[derive(Debug)]
+pub(crate) struct Compound<'a> {
+    encoder: &'a mut Encoder,
+    count: Count,
+    /// Where the parts begin.
+    start: usize,
+    written: usize,
+}
+
+impl Compound<'_> {
+    fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.written += 1;
+        self.encoder.element(value)
+    }
+
+    fn close(self) -> Result<()> {
+        self.encoder.depth -= 1;
+        let bytes = self.encoder.body.len() - self.start;
+        if !matches!(self.count, Count::Implied) && self.written > bytes.max(MAX_EMPTY_ELEMENTS) {
+            return Err(Error::encode(format!(
+                "{} elements without content; the most is {MAX_EMPTY_ELEMENTS}",
+                self.written
+            )));
+        }
+        match self.count {
+            Count::Implied => Ok(()),
+            Count::Announced(announced) if announced == self.written => Ok(()),
+            Count::Announced(announced) => {
+                Err(Error::encode(format!("a sequence announced {announced} elements and then had {}", self.written)))
+            }
+            Count::ToInsert { at } => {
+                let mut count = Vec::new();
+                scalar::put(&mut count, self.written as u64)?;
+                self.encoder.body.splice(at..at, count);
+                Ok(())
+            }
+        }
+    }
+}
+
+macro_rules! compound {
+    ($($trait:ident $method:ident;)*) => {
+        $(impl ser::$trait for Compound<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+                self.part(value)
+            }
+
+            fn end(self) -> Result<()> {
+                self.close()
+            }
+        })*
+    };
+}
+
+compound! {
+    SerializeSeq serialize_element;
+    SerializeTuple serialize_element;
+    SerializeTupleStruct serialize_field;
+    SerializeTupleVariant serialize_field;
+}
+
+macro_rules! compound_with_names {
+    ($($trait:ident)*) => {
+        $(impl ser::$trait for Compound<'_> {
+            type Ok = ();
+            type Error = Error;
+
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, _name: &'static str, value: &T) -> Result<()> {
+                self.part(value)
+            }
+
+            fn skip_field(&mut self, name: &'static str) -> Result<()> {
+                Err(Error::encode(format!(
+                    "field `{name}` is left out (`skip_serializing_if`), and a reader could not know that; always write it"
+                )))
+            }
+
+            fn end(self) -> Result<()> {
+                self.close()
+            }
+        })*
+    };
+}
+
+compound_with_names! { SerializeStruct SerializeStructVariant }
+
+impl ser::SerializeMap for Compound<'_> {
+    type Ok = ();
+    type Error = Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<()> {
+        self.part(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        self.encoder.element(value)
+    }
+
+    fn end(self) -> Result<()> {
+        self.close()
+    }
+}

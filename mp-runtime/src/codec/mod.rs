@@ -1,0 +1,32 @@
+//! Values to bytes and back: serde in, bincode's scalars out.
+//!
+//! The wire is bincode 2's standard configuration, with two additions that its own serde adapter, being
+//! closed, leaves no room for:
+//!
+//! - **Blocks.** A `Vec` of plain numbers, a string or a byte string is copied as one block instead of
+//!   element by element, and a large one is written straight into a memfd, so that 64 MiB are
+//!   copied once on each side. `blocks.rs` has the format.
+//! - **Handles.** A descriptor anywhere inside a value goes into a side table and travels beside the bytes.
+//!
+//! `encoder.rs` and `decoder.rs` are the two halves of serde's data model; `scalar.rs` is the one file that
+//! knows bincode; `frame.rs` is how a message looks on a socket.
+
+mod blocks;
+mod decoder;
+mod encoder;
+mod frame;
+mod handles;
+mod scalar;
+
+pub use decoder::Decoder;
+pub(crate) use encoder::Encoder;
+pub(crate) use frame::{Encoded, MAX_FRAME, Message};
+pub use handles::Handle;
+
+/// Values nested deeper than this are refused, when encoded as when decoded: a hostile message must not
+/// be able to use up the stack.
+const MAX_DEPTH: u32 = 512;
+
+/// A sequence of more elements than bytes holds elements that take no bytes, such as `()`. There may be
+/// this many: a hostile count must not keep the reader busy for ever.
+const MAX_EMPTY_ELEMENTS: usize = 1 << 20;

@@ -1,0 +1,206 @@
+//! The opaque error.
+
+use std::{borrow::Cow, fmt, io, sync::Arc};
+
+use super::JoinError;
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, as a chain from the outermost action to the cause.
+///
+/// The text names the process, the target and, where there is one, the remedy; [`Display`](fmt::Display)
+/// prints the whole chain in one line. An error is cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn nothing() {}
+///
+/// let error = mp::Process::new(nothing, ()).executable("/no/such/program").start().unwrap_err();
+/// assert_eq!(error.raw_os_error(), Some(2)); // ENOENT
+/// assert!(error.to_string().starts_with("cannot start process 'Process-1'"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+struct Inner {
+    kind: Kind,
+    /// Outermost last.
+    context: Vec<String>,
+}
+
+#[derive(Clone)]
+enum Kind {
+    Os { action: Cow<'static, str>, cause: Arc<io::Error> },
+    Encode(String),
+    Decode(String),
+    Invalid(Cow<'static, str>),
+    Unsupported(Cow<'static, str>),
+    Protocol(Cow<'static, str>),
+    Refused(String),
+    Join(Box<JoinError>),
+}
+
+impl Error {
+    /// Whether a value could not be turned into bytes. The value's own message is part of the text.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn read(_: mp::Handle<std::fs::File>) {}
+    /// # let file = std::fs::File::open("/dev/null").unwrap();
+    /// # assert!(!mp::Process::new(read, (mp::Handle::new(file),)).start().is_err_and(|e| e.is_encode()));
+    /// ```
+    #[must_use]
+    pub fn is_encode(&self) -> bool {
+        matches!(self.0.kind, Kind::Encode(_))
+    }
+
+    /// Whether bytes could not be turned into the value that was asked for.
+    #[must_use]
+    pub fn is_decode(&self) -> bool {
+        matches!(self.0.kind, Kind::Decode(_))
+    }
+
+    /// Whether the caller gave something that cannot work, such as an environment variable with a NUL byte.
+    #[must_use]
+    pub fn is_invalid_input(&self) -> bool {
+        matches!(self.0.kind, Kind::Invalid(_))
+    }
+
+    /// Whether this program or system cannot do what was asked for, however often it is asked.
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self.0.kind, Kind::Unsupported(_))
+    }
+
+    /// Whether the peer sent something that is not a message of ours.
+    #[must_use]
+    pub fn is_protocol(&self) -> bool {
+        matches!(self.0.kind, Kind::Protocol(_))
+    }
+
+    /// Whether a child answered that it cannot run the target: it does not know it, or cannot decode its arguments.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        matches!(self.0.kind, Kind::Refused(_))
+    }
+
+    /// The number of the system's error (`errno`), where the cause is one.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        match &self.0.kind {
+            Kind::Os { cause, .. } => cause.raw_os_error(),
+            _ => None,
+        }
+    }
+
+    /// How a child ended, where this error came from joining one.
+    #[must_use]
+    pub fn as_join_error(&self) -> Option<&JoinError> {
+        match &self.0.kind {
+            Kind::Join(error) => Some(error),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn os(action: impl Into<Cow<'static, str>>, cause: impl Into<io::Error>) -> Self {
+        Self::new(Kind::Os { action: action.into(), cause: Arc::new(cause.into()) })
+    }
+
+    pub(crate) fn encode(message: impl Into<String>) -> Self {
+        Self::new(Kind::Encode(message.into()))
+    }
+
+    pub(crate) fn decode(message: impl Into<String>) -> Self {
+        Self::new(Kind::Decode(message.into()))
+    }
+
+    pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Invalid(message.into()))
+    }
+
+    pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Unsupported(message.into()))
+    }
+
+    pub(crate) fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Protocol(message.into()))
+    }
+
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        Self::new(Kind::Refused(message.into()))
+    }
+
+    /// The same error, with what was being done when it happened.
+    pub(crate) fn context(mut self, doing: impl Into<String>) -> Self {
+        match Arc::get_mut(&mut self.0) {
+            Some(inner) => inner.context.push(doing.into()),
+            None => {
+                let mut context = self.0.context.clone();
+                context.push(doing.into());
+                self = Self(Arc::new(Inner { kind: self.0.kind.clone(), context }));
+            }
+        }
+        self
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self(Arc::new(Inner { kind, context: Vec::new() }))
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        Self::new(Kind::Join(Box::new(error)))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for doing in self.0.context.iter().rev() {
+            write!(f, "{doing}: ")?;
+        }
+        match &self.0.kind {
+            Kind::Os { action, cause } => write!(f, "{action}: {cause}"),
+            Kind::Encode(text) => write!(f, "cannot encode: {text}"),
+            Kind::Decode(text) => write!(f, "cannot decode: {text}"),
+            Kind::Refused(text) => f.write_str(text),
+            Kind::Invalid(text) | Kind::Unsupported(text) | Kind::Protocol(text) => f.write_str(text),
+            Kind::Join(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The same as [`Display`](fmt::Display): it is what `fn main() -> mp::Result<()>` prints.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Error {
+    /// The cause as a value, for the system's errors and for [`JoinError`]; its text is already part of this error's.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.kind {
+            Kind::Os { cause, .. } => Some(cause.as_ref()),
+            Kind::Join(error) => Some(error.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl serde::ser::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::encode(message.to_string())
+    }
+}
+
+impl serde::de::Error for Error {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::decode(message.to_string())
+    }
+}

@@ -1,0 +1,5 @@
+//! Messages between two processes.
+
+mod packet;
+
+pub(crate) use packet::{Incoming, try_recv};

@@ -1,0 +1,33 @@
+//! The runtime of [`multiprocess`](https://docs.rs/multiprocess): everything that runs. Use it through that crate.
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu", target_pointer_width = "64")))]
+compile_error!("multiprocess runs on 64-bit Linux with glibc only");
+
+mod codec;
+mod error;
+mod fault;
+mod ipc;
+mod process;
+mod shm;
+mod sys;
+
+pub use codec::Handle;
+pub use error::{Ended, Error, JoinError, Panic, Result};
+pub use process::{
+    AuthKey, Builder, CurrentProcess, ExitStatus, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage,
+    Stdio, Target, TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process,
+    set_executable, spawn,
+};
+
+/// What generated code and the project's own tests see. Not for anyone else: it changes without notice.
+#[doc(hidden)]
+pub mod __private {
+    pub use inventory;
+
+    pub use crate::{Job, Never, Target, TargetId};
+    pub use crate::{
+        codec::Decoder,
+        fault::Step,
+        process::{Argument, Arguments, Entry, JobTarget, Output, Ran},
+    };
+}

@@ -1,0 +1,165 @@
+//! The other side: how a process finds out that it is a child, before `main`, and what it does then.
+//!
+//! It reads its preparation, arms its lifeline, lets the rest of the program's constructors fill the table of
+//! targets, runs its target, says how that went, and exits. `main` never runs. Whatever goes wrong on the
+//! way is told to the parent; only where there is no parent to tell does it stand on stderr.
+
+use std::{
+    convert::Infallible,
+    ffi::CString,
+    os::fd::{AsFd, OwnedFd},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::OnceLock,
+    thread,
+};
+
+use nix::sys::prctl;
+
+use super::{
+    OnParentDeath, current, exit_code, launch, lifeline,
+    outcome::{self, How, Ran, kind},
+    panic_hook,
+    preparation::Preparation,
+    registry,
+};
+use crate::{
+    codec::{Decoder, Encoded, Message},
+    error::{Error, Result},
+    fault::{self, Step},
+    ipc::{Incoming, try_recv},
+    sys::{
+        self, clone,
+        environ::take_before_main,
+        init_array::{Hook, before_main},
+        sigaltstack::{self, Notes},
+        signal, socket,
+    },
+};
+
+/// The exit code of a process that was started as a child, but not by us: EX_PROTOCOL of `sysexits(3)`.
+const NOT_OURS: i32 = 76;
+/// The exit code of a child that could not run its target.
+const REFUSED: i32 = 1;
+/// The exit code of a child whose target panicked; what any Rust program that panics exits with.
+const PANICKED: i32 = 101;
+
+static CONTROL: OnceLock<OwnedFd> = OnceLock::new();
+
+before_main!(at_start);
+
+fn at_start(hook: Hook) {
+    // A privileged program must not be told by its environment not to run.
+    let privileged = sys::getauxval::is_secure();
+    match take_before_main(launch::MARK.as_ref()) {
+        Some(_) if !privileged => {
+            // A panic must not reach the C library's start-up code.
+            let Ok(never) = catch_unwind(|| be_a_child(hook)) else { std::process::abort() };
+            match never {}
+        }
+        _ => launch::hook_ran(hook.this),
+    }
+}
+
+fn be_a_child(hook: Hook) -> Infallible {
+    fault::point(Step::Hook);
+    let (control, lifeline) = match clone::take_inherited() {
+        Ok((control, lifeline)) if socket::is_seqpacket(&control) => (control, lifeline),
+        _ => leave(&format!("{} is set, but this process was not started by `multiprocess`", launch::MARK)),
+    };
+    let control = CONTROL.get_or_init(|| control);
+    let code = match serve(hook, control, lifeline) {
+        Ok(code) => code,
+        Err(error) => {
+            if outcome::send(control, kind::REFUSED, &error.to_string()).is_err() {
+                leave(&error.to_string());
+            }
+            REFUSED
+        }
+    };
+    // Runs the exit functions, waits for this process's own children, and flushes what std has buffered.
+    std::process::exit(code)
+}
+
+/// There is no parent that could be told.
+fn leave(why: &str) -> ! {
+    eprintln!("multiprocess: {why}");
+    std::process::exit(NOT_OURS)
+}
+
+/// Everything between the first look at the socket and the last word on it. Returns the exit code.
+fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32> {
+    signal::reset_for_child().map_err(|error| Error::os("reset the signals", error))?;
+    let message = receive(control)?;
+    let mut decoder = Decoder::new(&message);
+    let preparation: Preparation = decoder.take()?;
+    if preparation.greet {
+        Encoded::empty().send(control, kind::HELLO)?;
+    }
+    fault::point(Step::Prepared);
+    let (lifeline, parent_ended) = lifeline::hold(lifeline, preparation.on_parent_death)?;
+    if parent_ended && preparation.on_parent_death != OnParentDeath::Continue {
+        leave("the parent has ended");
+    }
+    current::become_child(&preparation, lifeline);
+    if let Ok(name) = CString::new(preparation.name.as_str()) {
+        // What `ps` and `top` show; the kernel cuts it to 15 bytes.
+        prctl::set_name(&name).ok();
+    }
+    #[cfg(feature = "faults")]
+    fault::at_exit();
+    hook.run_following();
+    fault::point(Step::Constructed);
+
+    panic_hook::install(control);
+    sigaltstack::watch_stack(control.as_fd(), overflow_notes(&preparation))
+        .map_err(|error| Error::os("watch the stack", error))?;
+    let entry = registry::find(&preparation.target)?;
+    // Not unwind safe in theory: the decoder is not used after a panic.
+    let ran = catch_unwind(AssertUnwindSafe(|| (entry.run)(&mut decoder)));
+    tell(control, ran)
+}
+
+fn receive(control: &OwnedFd) -> Result<Message> {
+    // The parent has sent it before this process was there: a socket on which nothing waits is not its socket.
+    match try_recv(control)? {
+        Incoming::Message(message) if message.kind() == kind::PREPARATION => Ok(message),
+        Incoming::Message(message) => {
+            Err(Error::protocol(format!("the first message is of kind {}, not a preparation", message.kind())))
+        }
+        Incoming::Nothing | Incoming::End => Err(Error::protocol("the parent has sent no preparation")),
+    }
+}
+
+fn tell(control: &OwnedFd, ran: thread::Result<Ran>) -> Result<i32> {
+    let code = match ran {
+        Ok(Ran(How::Returned(encoded))) => {
+            fault::point(Step::Encoded);
+            encoded
+                .send(control, kind::VALUE)
+                .map(|()| 0)
+                .or_else(|error| outcome::send(control, kind::UNENCODABLE, &error.to_string()).map(|()| REFUSED))?
+        }
+        Ok(Ran(How::Exit(code))) => exit_code::number(code),
+        Ok(Ran(How::Refused(error))) => return Err(error),
+        Ok(Ran(How::Unencodable(error))) => {
+            outcome::send(control, kind::UNENCODABLE, &error.to_string())?;
+            REFUSED
+        }
+        Err(payload) => {
+            outcome::send(control, kind::PANICKED, &panic_hook::take(payload.as_ref()))?;
+            PANICKED
+        }
+    };
+    fault::point(Step::Sent);
+    Ok(code)
+}
+
+fn overflow_notes(preparation: &Preparation) -> &'static mut Notes {
+    let text = format!(
+        "process '{}' (pid {}) has used up its stack in target {}\n",
+        preparation.name,
+        std::process::id(),
+        preparation.target.name
+    );
+    Box::leak(Box::new(Notes { message: Encoded::empty().to_bytes(kind::STACK_OVERFLOW), text }))
+}

@@ -1,0 +1,204 @@
+//! A child as its parent keeps it: shared by the handle, the list of children and the reaper.
+
+use std::{
+    fmt, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use nix::libc;
+
+use super::{
+    TargetId, children, oom,
+    outcome::{self, Outcome},
+};
+use crate::{
+    error::{Ended, Error, Facts, JoinError, Result},
+    sys::{
+        clone, pidfd,
+        poll::{self, Deadline},
+        waitid::{self, Exit, How},
+    },
+};
+
+/// A started child. From start to end it owns two descriptors, after the end one.
+pub(super) struct Child {
+    name: Mutex<String>,
+    target: TargetId,
+    daemon: bool,
+    pid: u32,
+    pidfd: OwnedFd,
+    /// The kernel's count of out-of-memory kills when this child was started.
+    oom_baseline: u64,
+    handles: AtomicUsize,
+    /// A SIGKILL that ends this child was asked for here.
+    kill_sent: AtomicBool,
+    state: Mutex<State>,
+}
+
+enum State {
+    Running { control: OwnedFd },
+    Ended(Arc<End>),
+}
+
+/// What is left of a child.
+pub(super) struct End {
+    /// `None`: someone else has collected it.
+    pub(super) exit: Option<Exit>,
+    pub(super) outcome: Outcome,
+}
+
+impl Child {
+    pub(super) fn new(name: String, target: TargetId, daemon: bool, process: clone::Child, control: OwnedFd) -> Self {
+        Self {
+            name: Mutex::new(name),
+            target,
+            daemon,
+            pid: process.pid,
+            pidfd: process.pidfd,
+            oom_baseline: oom::baseline(),
+            handles: AtomicUsize::new(0),
+            kill_sent: AtomicBool::new(false),
+            state: Mutex::new(State::Running { control }),
+        }
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.name.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_name(&self, name: String) {
+        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(super) fn is_daemon(&self) -> bool {
+        self.daemon
+    }
+
+    pub(super) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns whether it was the last one.
+    pub(super) fn drop_handle(&self) -> bool {
+        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// Waits for the end and collects what is left: the exit status, which removes the zombie, and the last
+    /// word. `None`: it was still running at the deadline.
+    ///
+    /// Any number of threads may wait; the first to see the end collects, the others share.
+    pub(super) fn wait(&self, deadline: Deadline) -> Result<Option<Arc<End>>> {
+        let doing = |error: io::Error| Error::os(format!("wait for process '{}'", self.name()), error);
+        loop {
+            if let State::Ended(end) = &*self.state() {
+                return Ok(Some(Arc::clone(end)));
+            }
+            if !poll::readable(&self.pidfd, deadline).map_err(doing)? {
+                return Ok(None);
+            }
+            let mut state = self.state();
+            let State::Running { control } = &*state else { continue };
+            let exit = match waitid::try_reap(&self.pidfd) {
+                Ok(Some(exit)) => Some(exit),
+                Ok(None) => continue,
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => None,
+                Err(error) => return Err(doing(error)),
+            };
+            // A child never waits for room on its socket, and what it has sent outlives it there.
+            let end = Arc::new(End { exit, outcome: outcome::collect(control) });
+            *state = State::Ended(Arc::clone(&end));
+            drop(state);
+            children::forget(self);
+            return Ok(Some(end));
+        }
+    }
+
+    /// Sends a signal; does nothing once it has ended.
+    pub(super) fn signal(&self, signal: i32) -> Result<()> {
+        // Under the lock, so that the child is not collected between the look and the signal.
+        let state = self.state();
+        if matches!(*state, State::Ended(_)) {
+            return Ok(());
+        }
+        if signal == libc::SIGKILL {
+            self.kill_sent.store(true, Ordering::Relaxed);
+        }
+        match pidfd::send_signal(&self.pidfd, signal) {
+            Err(error) if error.raw_os_error() != Some(libc::ESRCH) => {
+                Err(Error::os(format!("send signal {signal} to process '{}' (pid {})", self.name(), self.pid), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why there is no value, for an end that has none.
+    pub(super) fn join_error(&self, end: &End) -> JoinError {
+        let ended = self.ended(end);
+        match (&end.outcome, end.exit.map(|exit| exit.how)) {
+            (Outcome::Panicked(panic), _) => JoinError::Panicked(ended, panic.clone()),
+            (Outcome::Refused(error), _) => JoinError::Refused(ended, error.clone()),
+            (Outcome::Lost(error), _) => JoinError::Undecodable(ended, error.clone()),
+            (Outcome::Value(_), _) => JoinError::Taken(ended),
+            (Outcome::StackOverflow | Outcome::Silent, None) => JoinError::Lost(ended),
+            (Outcome::StackOverflow | Outcome::Silent, Some(How::Exited(_))) => JoinError::Exited(ended),
+            (outcome, Some(How::Signaled { signal, .. })) => match (signal, outcome) {
+                (libc::SIGABRT, _) => JoinError::Aborted(ended),
+                (libc::SIGSEGV | libc::SIGBUS, Outcome::StackOverflow) => JoinError::StackOverflow(ended),
+                (libc::SIGKILL, _) if self.was_out_of_memory() => JoinError::OutOfMemory(ended),
+                _ => JoinError::Killed(ended),
+            },
+        }
+    }
+
+    pub(super) fn ended(&self, end: &End) -> Ended {
+        let (code, signal) = match end.exit.map(|exit| exit.how) {
+            Some(How::Exited(code)) => (Some(code), None),
+            Some(How::Signaled { signal, .. }) => (None, Some(signal)),
+            None => (None, None),
+        };
+        Ended::new(Facts { name: self.name(), pid: self.pid, target: self.target.name(), code, signal })
+    }
+
+    /// For an error of the wait itself: it has not ended, as far as anyone knows.
+    pub(super) fn unknown(&self) -> Ended {
+        let facts = Facts { name: self.name(), pid: self.pid, target: self.target.name(), code: None, signal: None };
+        Ended::new(facts)
+    }
+
+    fn was_out_of_memory(&self) -> bool {
+        !self.kill_sent.load(Ordering::Relaxed) && oom::risen_since(self.oom_baseline)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl AsFd for Child {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+}
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut description = f.debug_struct("Process");
+        description.field("name", &self.name()).field("pid", &self.pid).field("target", &self.target.name());
+        match &*self.state() {
+            State::Running { .. } => description.field("state", &"started"),
+            State::Ended(end) => match end.exit {
+                Some(exit) => description.field("state", &super::ExitStatus::from(exit)),
+                None => description.field("state", &"unknown"),
+            },
+        };
+        description.field("daemon", &self.daemon).finish_non_exhaustive()
+    }
+}

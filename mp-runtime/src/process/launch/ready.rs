@@ -1,0 +1,54 @@
+//! Whether this program can start itself at all: asked once, before the first start.
+
+use std::sync::OnceLock;
+
+use super::spawn::MARK;
+use crate::{
+    error::{Error, Result},
+    process::{current::current, exit, registry},
+    sys::init_array::{self, Constructor},
+};
+
+/// A target that starts itself without end must meet a limit before it meets the machine's.
+const MAX_DEPTH: u32 = 64;
+
+static HOOK: OnceLock<Constructor> = OnceLock::new();
+
+/// Notes that the hook ran, in a process that is nobody's child.
+pub(crate) fn hook_ran(hook: Constructor) {
+    HOOK.set(hook).ok();
+}
+
+/// # Errors
+///
+/// A child of this program would not be recognised as one, and would start the whole program again; or it
+/// would not know what to run.
+pub(super) fn check() -> Result<()> {
+    static READY: OnceLock<Result<()>> = OnceLock::new();
+    READY.get_or_init(check_program).clone()?;
+    let depth = current().depth();
+    if depth >= MAX_DEPTH {
+        return Err(Error::invalid(format!(
+            "this process is {depth} processes below the first one; does a target start itself without end?"
+        )));
+    }
+    exit::register()
+}
+
+fn check_program() -> Result<()> {
+    let in_child = current().depth() > 0;
+    if std::env::var_os(MARK).is_some() {
+        return Err(Error::unsupported(format!(
+            "this process was started as a child (`{MARK}` is set), but nothing took it before `main`; \
+             it must not start children of its own"
+        )));
+    }
+    let hooked = in_child || HOOK.get().is_some_and(|&hook| init_array::is_of_main_program(hook));
+    if !hooked {
+        return Err(Error::unsupported(
+            "the hook that takes children before `main` is not part of the main program, so a child would be a second \
+             copy of it; link `multiprocess` into the program itself, not only into a library that it loads",
+        ));
+    }
+    registry::check_names()
+}

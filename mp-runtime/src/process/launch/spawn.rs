@@ -1,0 +1,151 @@
+//! Start method `spawn`: a fresh copy of the program, by `exec`.
+
+use std::{
+    ffi::{CStr, CString},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use nix::libc;
+
+use super::{
+    super::{
+        TargetId,
+        child::Child,
+        children,
+        current::current,
+        lifeline,
+        options::{Options, c_string},
+        outcome::kind,
+        preparation::Preparation,
+    },
+    ready,
+};
+use crate::{
+    codec::Encoder,
+    error::{Error, Result},
+    ipc::{Incoming, try_recv},
+    process::current_process,
+    sys::{
+        clone::{self, Program},
+        fcntl::above_stdio,
+        poll::{self, Deadline},
+        socket,
+    },
+};
+
+/// The environment variable that tells a program that it is a child. Its value is the version of the agreement
+/// on which descriptors it finds open.
+pub(crate) const MARK: &str = "MULTIPROCESS_CHILD";
+
+/// How long a program that may not be one of ours has for its first word.
+const GREETING: Duration = Duration::from_secs(30);
+
+/// Starts the child and hands it its preparation.
+pub(crate) fn start(
+    name: &str,
+    identity: Vec<u32>,
+    target: TargetId,
+    options: Options,
+    put_args: impl FnOnce(&mut Encoder) -> Result<()>,
+) -> Result<Arc<Child>> {
+    ready::check()?;
+    children::sweep_some();
+    let daemon = options.daemon;
+    let foreign = options.foreign_executable();
+    let current = current();
+    let mut encoder = Encoder::default();
+    encoder.put(&Preparation {
+        name: name.to_owned(),
+        identity,
+        daemon,
+        depth: current.depth() + 1,
+        parent_name: current_process().name(),
+        parent_pid: std::process::id(),
+        on_parent_death: options.on_parent_death,
+        authkey: current.authkey()?.secret().clone(),
+        greet: foreign.is_some(),
+        target: target.into(),
+    })?;
+    put_args(&mut encoder)?;
+    let preparation = encoder.finish()?;
+
+    let (control, childs_end) = control_pair()?;
+    // It waits on the socket for a child that is not there yet; if there never is one, it goes with the socket.
+    preparation.send(&control, kind::PREPARATION)?;
+    let process = exec(options, foreign.as_ref(), &childs_end)?;
+    drop(childs_end);
+
+    let greeted = if foreign.is_some() { greet(&process, &control) } else { Ok(()) };
+    let child = Arc::new(Child::new(name.to_owned(), target, daemon, process, control));
+    if let Err(error) = greeted {
+        child.signal(libc::SIGKILL)?;
+        child.wait(Deadline::NEVER)?;
+        return Err(error);
+    }
+    children::add(Arc::clone(&child));
+    Ok(child)
+}
+
+fn control_pair() -> Result<(OwnedFd, OwnedFd)> {
+    let doing = |error| Error::os("make the control socket", error);
+    let (control, childs_end) = socket::seqpacket_pair().map_err(doing)?;
+    Ok((control, above_stdio(childs_end).map_err(doing)?))
+}
+
+fn exec(options: Options, foreign: Option<&PathBuf>, control: &OwnedFd) -> Result<clone::Child> {
+    let executable = match foreign {
+        Some(path) => c_string(path.as_os_str())?,
+        None => c"/proc/self/exe".to_owned(),
+    };
+    let directory = options.directory.as_ref().map(|path| c_string(path.as_os_str())).transpose()?;
+    let environment = options.environment.block(&format!("{MARK}=1"))?;
+    let [stdin, stdout, stderr] = options.streams;
+    let streams = [stdin.out_of_the_way()?, stdout.out_of_the_way()?, stderr.out_of_the_way()?];
+
+    let program = Program {
+        executable: &executable,
+        arguments: &borrowed(arguments()),
+        environment: &borrowed(&environment),
+        directory: directory.as_deref(),
+        streams: [streams[0].as_stream(), streams[1].as_stream(), streams[2].as_stream()],
+        control: control.as_fd(),
+        lifeline: lifeline::for_children()?,
+    };
+    clone::start(&program).map_err(|error| {
+        let place =
+            directory.as_ref().map(|directory| format!(" in {}", directory.to_string_lossy())).unwrap_or_default();
+        Error::os(format!("execute {}{place}", executable.to_string_lossy()), error)
+    })
+}
+
+/// The arguments of this program; a child has the same.
+fn arguments() -> &'static [CString] {
+    static ARGUMENTS: OnceLock<Vec<CString>> = OnceLock::new();
+    // What the kernel gave us as C strings holds no NUL byte.
+    ARGUMENTS.get_or_init(|| std::env::args_os().filter_map(|text| CString::new(text.as_bytes()).ok()).collect())
+}
+
+fn borrowed(strings: &[CString]) -> Vec<&CStr> {
+    strings.iter().map(CString::as_c_str).collect()
+}
+
+/// Waits for the first word of a program that may not be one of ours.
+fn greet(process: &clone::Child, control: &OwnedFd) -> Result<()> {
+    let waited = poll::any_readable(&[control.as_fd(), process.pidfd.as_fd()], Deadline::after(GREETING))
+        .map_err(|error| Error::os("wait for the program's first word", error))?;
+    match try_recv(control)? {
+        Incoming::Message(message) if message.kind() == kind::HELLO => Ok(()),
+        Incoming::Message(message) if message.kind() == kind::REFUSED => Ok(()),
+        Incoming::Message(_) => Err(Error::protocol("the program's first word is not a greeting")),
+        Incoming::Nothing | Incoming::End => Err(Error::unsupported(match waited {
+            Some(_) => "the program ended without a word; does it link `multiprocess`?".to_owned(),
+            None => format!("the program has not said a word for {GREETING:?}; does it link `multiprocess`?"),
+        })),
+    }
+}

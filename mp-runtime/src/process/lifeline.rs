@@ -1,0 +1,89 @@
+//! The lifeline: how a child learns that its parent has ended, in whatever way.
+//!
+//! Every process that starts children has one pipe, into which nothing is ever written. It alone holds the
+//! write end; each child holds a read end. When the process ends the kernel closes the write end, and the
+//! read ends hang up: children that asked for it get their signal from the kernel at that moment, with no
+//! thread and no polling, and each of them is the lifeline of its own children in turn.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::OnceLock,
+};
+
+use nix::{fcntl::OFlag, unistd::pipe2};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    sys::{
+        fcntl::{above_stdio, reopen, signal_on_hangup},
+        poll::{self, Deadline},
+    },
+};
+
+/// What happens to a child when its parent ends without having waited for it, for instance by SIGKILL.
+///
+/// After a normal end nothing is left to happen: daemons have been terminated and the others waited for.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn serve() {}
+///
+/// # fn main() -> mp::Result<()> {
+/// let child = mp::Process::new(serve, ()).on_parent_death(mp::OnParentDeath::Terminate).start()?;
+/// child.join()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum OnParentDeath {
+    /// The kernel sends it SIGKILL.
+    #[default]
+    Kill,
+    /// The kernel sends it SIGTERM, which it may handle.
+    Terminate,
+    /// It goes on. It can ask [`ParentProcess::is_alive`](crate::ParentProcess::is_alive).
+    Continue,
+}
+
+struct Lifeline {
+    read: OwnedFd,
+    /// Held, never used: its closing is the message.
+    _write: OwnedFd,
+}
+
+static LIFELINE: OnceLock<Lifeline> = OnceLock::new();
+
+/// The end that this process's children inherit.
+pub(super) fn for_children() -> Result<BorrowedFd<'static>> {
+    if let Some(lifeline) = LIFELINE.get() {
+        return Ok(lifeline.read.as_fd());
+    }
+    let doing = |error| Error::os("make the pipe that tells children of this process's end", error);
+    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| doing(errno.into()))?;
+    let lifeline = Lifeline { read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? };
+    Ok(LIFELINE.get_or_init(|| lifeline).read.as_fd())
+}
+
+/// In a child: arms the inherited end. Returns the descriptor that hangs up when the parent ends, and
+/// whether that has happened already.
+pub(super) fn hold(inherited: OwnedFd, on_parent_death: OnParentDeath) -> Result<(OwnedFd, bool)> {
+    let doing = |error| Error::os("watch the parent through /proc/self/fd", error);
+    let own = reopen(&inherited).map_err(doing)?;
+    let signal = match on_parent_death {
+        OnParentDeath::Kill => Some(nix::libc::SIGKILL),
+        OnParentDeath::Terminate => Some(nix::libc::SIGTERM),
+        OnParentDeath::Continue => None,
+    };
+    if let Some(signal) = signal {
+        signal_on_hangup(&own, signal).map_err(doing)?;
+    }
+    // The parent may have ended before the signal was armed.
+    let ended = poll::readable(&own, Deadline::after(std::time::Duration::ZERO)).map_err(doing)?;
+    Ok((own, ended))
+}

@@ -1,0 +1,40 @@
+//! Processes: from the annotated function to the joined result.
+//!
+//! In the order of a call: `target` and `registry` (what can run), `builder` and `options` (what the caller
+//! wants), `preparation` (what the child is told), `launch` (how it starts); then, in the child, `bootstrap`,
+//! `outcome`, `panic_hook`; and in the parent again `handle`, `child`, `children`, `reaper`, `status`. `current`,
+//! `lifeline` and `exit` are about this process itself and its place in the tree.
+
+mod authkey;
+mod bootstrap;
+mod builder;
+mod child;
+mod children;
+mod current;
+mod exit;
+mod exit_code;
+mod handle;
+mod launch;
+mod lifeline;
+mod oom;
+mod options;
+mod outcome;
+mod panic_hook;
+mod preparation;
+mod reaper;
+mod registry;
+mod status;
+mod stdio;
+mod target;
+
+pub use authkey::AuthKey;
+pub use builder::{Builder, spawn};
+pub use current::{CurrentProcess, ParentProcess, cpu_count, current_process, parent_process};
+pub use exit::at_exit;
+pub use handle::{Process, Untyped, active_children};
+pub use lifeline::OnParentDeath;
+pub use options::set_executable;
+pub use outcome::Ran;
+pub use status::{ExitStatus, ResourceUsage};
+pub use stdio::Stdio;
+pub use target::{Argument, Arguments, Entry, Job, JobTarget, Never, Output, Target, TargetId};

@@ -1,0 +1,117 @@
+//! What a child says when it is done, and what it could not say: the messages on its control socket.
+
+use std::{os::fd::AsFd, process::ExitCode};
+
+use super::target::Target;
+use crate::{
+    codec::{Decoder, Encoded, Encoder, Message},
+    error::{Error, Panic, Result},
+    fault::{self, Step},
+    ipc::{Incoming, try_recv},
+};
+
+/// The kinds of message on a control socket.
+pub(super) mod kind {
+    /// To the child: who it is and what to run.
+    pub(crate) const PREPARATION: u8 = 1;
+    /// From a child that was asked to show that it understands.
+    pub(crate) const HELLO: u8 = 2;
+    /// The function returned this.
+    pub(crate) const VALUE: u8 = 3;
+    /// The function panicked.
+    pub(crate) const PANICKED: u8 = 4;
+    /// The target is unknown, or its arguments cannot be decoded.
+    pub(crate) const REFUSED: u8 = 5;
+    /// The function returned, but the result cannot be encoded.
+    pub(crate) const UNENCODABLE: u8 = 6;
+    /// The stack is used up; the process is about to end by SIGSEGV.
+    pub(crate) const STACK_OVERFLOW: u8 = 7;
+}
+
+/// How running a target in a child went.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Ran(pub(super) How);
+
+#[derive(Debug)]
+pub(super) enum How {
+    Returned(Encoded),
+    /// The function returned an exit code other than success.
+    Exit(ExitCode),
+    Refused(Error),
+    Unencodable(Error),
+}
+
+/// Decode, call, encode: what an [`Entry`](super::Entry) points to.
+pub(super) fn run<T: Target>(decoder: &mut Decoder<'_>) -> Ran {
+    let arguments = match decoder.take::<T::Args>().and_then(|arguments| decoder.finish().map(|()| arguments)) {
+        Ok(arguments) => arguments,
+        Err(error) => return Ran(How::Refused(error.context("its arguments do not decode"))),
+    };
+    fault::point(Step::Decoded);
+    let output = match T::call(arguments) {
+        Ok(output) => output,
+        Err(code) => return Ran(How::Exit(code)),
+    };
+    fault::point(Step::Returned);
+    let mut encoder = Encoder::default();
+    Ran(match encoder.put(&output).and_then(|()| encoder.finish()) {
+        Ok(encoded) => How::Returned(encoded),
+        Err(error) => How::Unencodable(error),
+    })
+}
+
+/// The child's last word, as the parent reads it.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Value(Message),
+    Panicked(Box<Panic>),
+    Refused(Error),
+    /// The result did not make it: it could not be encoded, or what came is no message.
+    Lost(Error),
+    StackOverflow,
+    /// It ended without a word.
+    Silent,
+}
+
+/// Reads everything that an ended child has left on its socket. What counts is the first outcome; what
+/// comes from exit handlers after it (another panic, an overflow) does not change that it was reached.
+pub(super) fn collect(socket: impl AsFd) -> Outcome {
+    let mut outcome = Outcome::Silent;
+    loop {
+        let message = match try_recv(&socket) {
+            Ok(Incoming::Message(message)) => message,
+            Ok(Incoming::Nothing | Incoming::End) => return outcome,
+            Err(error) => return Outcome::Lost(error),
+        };
+        outcome = match (read(message), outcome) {
+            (Ok(None), before) => before,
+            (Ok(Some(Outcome::Value(_))), Outcome::Value(_)) => {
+                return Outcome::Lost(Error::protocol("the child sent two results"));
+            }
+            (Ok(Some(outcome)), Outcome::Silent | Outcome::StackOverflow) => outcome,
+            (Ok(Some(_)), before) => before,
+            (Err(error), _) => return Outcome::Lost(error),
+        };
+    }
+}
+
+fn read(message: Message) -> Result<Option<Outcome>> {
+    let text = |message: &Message| Decoder::new(message).take::<String>();
+    Ok(match message.kind() {
+        kind::HELLO => None,
+        kind::VALUE => Some(Outcome::Value(message)),
+        kind::PANICKED => Some(Outcome::Panicked(Box::new(Decoder::new(&message).take()?))),
+        kind::REFUSED => Some(Outcome::Refused(Error::refused(text(&message)?))),
+        kind::UNENCODABLE => Some(Outcome::Lost(Error::refused(text(&message)?))),
+        kind::STACK_OVERFLOW => Some(Outcome::StackOverflow),
+        other => return Err(Error::protocol(format!("the child sent a message of kind {other}"))),
+    })
+}
+
+/// Sends what the child has to say. The parent may be gone: then there is nobody left to tell.
+pub(super) fn send(socket: impl AsFd, kind: u8, value: &impl serde::Serialize) -> Result<()> {
+    let mut encoder = Encoder::default();
+    encoder.put(value)?;
+    encoder.finish()?.send(socket, kind)
+}

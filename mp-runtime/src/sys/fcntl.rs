@@ -1,0 +1,48 @@
+//! `fcntl(2)`: descriptors above the standard three, and the signal that a dead pipe sends.
+
+use std::{
+    io,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+};
+
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl, open},
+    sys::stat::Mode,
+};
+
+use super::check;
+
+/// A copy of `fd`, close-on-exec, that is none of stdin, stdout and stderr.
+pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
+    let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// `fd` itself, or a copy of it where it is one of stdin, stdout and stderr.
+pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() > 2 { Ok(fd) } else { duplicate(fd) }
+}
+
+/// A pipe's read end, opened anew: owner and signal of [`signal_on_hangup`] belong to the open file
+/// description, which an inherited descriptor shares with everyone who inherited it too.
+pub(crate) fn reopen(pipe: impl AsFd) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", pipe.as_fd().as_raw_fd());
+    Ok(open(path.as_str(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?)
+}
+
+/// From here on the kernel sends `signal` to this process when something happens on `pipe`; on a pipe
+/// that nobody writes to, that is the end of its last writer.
+pub(crate) fn signal_on_hangup(pipe: impl AsFd, signal: i32) -> io::Result<()> {
+    let fd = pipe.as_fd().as_raw_fd();
+    let this = nix::unistd::getpid().as_raw();
+    // SAFETY: F_SETOWN takes an int; the descriptor is open.
+    check(unsafe { libc::fcntl(fd, libc::F_SETOWN, this) })?;
+    // SAFETY: F_SETSIG takes an int; the descriptor is open.
+    check(unsafe { libc::fcntl(fd, F_SETSIG, signal) })?;
+    fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_ASYNC | OFlag::O_NONBLOCK))?;
+    Ok(())
+}
+
+/// From the kernel's `fcntl.h`; the libc crate has it for some targets only.
+const F_SETSIG: libc::c_int = 10;

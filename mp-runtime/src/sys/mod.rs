@@ -1,0 +1,28 @@
+//! The kernel: one file per facility, named after its man page. Every `unsafe` of this crate that is
+//! not a mapping's is here, and nothing here knows of processes, values or messages.
+//!
+//! Functions return `io::Result`; a descriptor is an `OwnedFd` before the next call that can fail.
+#![expect(unsafe_code, reason = "this layer is where the kernel is spoken to")]
+
+pub(crate) mod atexit;
+pub(crate) mod clone;
+pub(crate) mod environ;
+pub(crate) mod fcntl;
+pub(crate) mod getauxval;
+pub(crate) mod getrandom;
+pub(crate) mod init_array;
+pub(crate) mod madvise;
+pub(crate) mod memfd;
+pub(crate) mod pidfd;
+pub(crate) mod poll;
+pub(crate) mod sigaltstack;
+pub(crate) mod signal;
+pub(crate) mod socket;
+pub(crate) mod waitid;
+
+use std::io;
+
+/// What a C function returned, with -1 turned into `errno`.
+fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
+    if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}

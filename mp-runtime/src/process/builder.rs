@@ -2,7 +2,13 @@
 
 use std::{ffi::OsStr, fmt, path::Path};
 
-use super::{OnParentDeath, Process, Stdio, Target, current::current, launch, options::Options, target::JobTarget};
+use super::{
+    OnParentDeath, Process, Stdio, Target,
+    current::current,
+    launch,
+    options::Options,
+    target::{Arguments as _, JobTarget},
+};
 use crate::{
     codec::Encoder,
     error::{Ended, Facts, JoinError, Result},
@@ -227,7 +233,7 @@ impl<F: Target> Builder<F> {
         let name = self.name.unwrap_or_else(|| default_name(&self.identity));
         let kill_on_drop = self.options.kill_on_drop;
         let args = self.args;
-        let put_args = |encoder: &mut Encoder| encoder.put(&args);
+        let put_args = |encoder: &mut Encoder| encoder.put(args.value());
         launch::start(&name, self.identity, F::ID, self.options, put_args)
             .map(|child| Process::from_child(child, kill_on_drop))
             .map_err(|error| error.context(format!("cannot start process '{name}' (target {})", F::ID.name())))

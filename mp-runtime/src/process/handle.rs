@@ -9,7 +9,6 @@ use std::{
 };
 
 use nix::libc;
-use serde::de::DeserializeOwned;
 
 use super::{
     ExitStatus, ResourceUsage,
@@ -17,6 +16,7 @@ use super::{
     children,
     outcome::Outcome,
     reaper,
+    target::Output,
 };
 use crate::{
     codec::Decoder,
@@ -100,7 +100,7 @@ pub fn active_children() -> Vec<Process<Untyped>> {
     children::active().into_iter().map(|child| Process::from_child(child, false)).collect()
 }
 
-impl<T: DeserializeOwned> Process<T> {
+impl<T: Output> Process<T> {
     /// Waits for the child's end and returns the function's result.
     ///
     /// It may be called any number of times and gives the same answer each time, decoded anew from the message
@@ -138,7 +138,7 @@ impl<T: DeserializeOwned> Process<T> {
             return Err(JoinError::Taken(self.child.ended(end)));
         }
         let mut decoder = Decoder::new(message);
-        let value = decoder.take().and_then(|value| decoder.finish().map(|()| value));
+        let value = T::decode(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
         value.map_err(|error| JoinError::Undecodable(self.child.ended(end), error))
     }
 }

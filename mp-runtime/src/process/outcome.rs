@@ -2,7 +2,7 @@
 
 use std::{os::fd::AsFd, process::ExitCode};
 
-use super::target::Target;
+use super::target::{Arguments as _, Output as _, Target};
 use crate::{
     codec::{Decoder, Encoded, Encoder, Message},
     error::{Error, Panic, Result},
@@ -44,7 +44,7 @@ pub(super) enum How {
 
 /// Decode, call, encode: what an [`Entry`](super::Entry) points to.
 pub(super) fn run<T: Target>(decoder: &mut Decoder<'_>) -> Ran {
-    let arguments = match decoder.take::<T::Args>().and_then(|arguments| decoder.finish().map(|()| arguments)) {
+    let arguments = match T::Args::decode(decoder).and_then(|arguments| decoder.finish().map(|()| arguments)) {
         Ok(arguments) => arguments,
         Err(error) => return Ran(How::Refused(error.context("its arguments do not decode"))),
     };
@@ -55,7 +55,7 @@ pub(super) fn run<T: Target>(decoder: &mut Decoder<'_>) -> Ran {
     };
     fault::point(Step::Returned);
     let mut encoder = Encoder::default();
-    Ran(match encoder.put(&output).and_then(|()| encoder.finish()) {
+    Ran(match encoder.put(output.value()).and_then(|()| encoder.finish()) {
         Ok(encoded) => How::Returned(encoded),
         Err(error) => How::Unencodable(error),
     })

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{codec::Decoder, process::outcome::Ran};
+use crate::{codec::Decoder, error::Result, process::outcome::Ran};
 
 /// A function that can run in a child process: what `#[process_target]` makes of it.
 ///
@@ -43,7 +43,7 @@ pub trait Target: Copy + Send + Sync + 'static {
     /// # Errors
     ///
     /// The exit code, where the function returned an `ExitCode` other than success.
-    fn call(args: Self::Args) -> Result<Self::Output, ExitCode>;
+    fn call(args: Self::Args) -> std::result::Result<Self::Output, ExitCode>;
 
     /// The target's name and place.
     fn id(self) -> TargetId {
@@ -94,6 +94,11 @@ pub trait Job: Sized {
 }
 
 /// The target that runs a [`Job`]; the attribute implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "not a job",
+    note = "annotate `impl Job for {Self} {{ fn run(self) {{ … }} }}` with `#[process_target]`"
+)]
 pub trait JobTarget: Job {
     /// Runs `Self` as its only argument.
     type Target: Target<Args = (Self,)>;
@@ -101,11 +106,48 @@ pub trait JobTarget: Job {
     const TARGET: Self::Target;
 }
 
-/// What a target takes: a tuple of owned values that serde can write and read.
-pub trait Arguments: Serialize + DeserializeOwned {}
+/// What a target takes: a tuple of up to 16 owned values that serde can write and read.
+///
+/// It has methods where one would expect `Serialize` and `DeserializeOwned` as supertraits, and so has
+/// [`Output`]: of a type that is neither, the compiler would report all three, here it reports the one.
+pub trait Arguments: Sized {
+    #[doc(hidden)]
+    fn value(&self) -> &impl Serialize;
+    #[doc(hidden)]
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self>;
+}
 
-#[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned> Arguments for T {}
+macro_rules! arguments {
+    ($($argument:ident)*) => {
+        impl<$($argument: Argument),*> Arguments for ($($argument,)*) {
+            fn value(&self) -> &impl Serialize {
+                self
+            }
+
+            fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
+                decoder.take()
+            }
+        }
+    };
+}
+
+arguments!();
+arguments!(A);
+arguments!(A B);
+arguments!(A B C);
+arguments!(A B C D);
+arguments!(A B C D E);
+arguments!(A B C D E F);
+arguments!(A B C D E F G);
+arguments!(A B C D E F G H);
+arguments!(A B C D E F G H I);
+arguments!(A B C D E F G H I J);
+arguments!(A B C D E F G H I J K);
+arguments!(A B C D E F G H I J K L);
+arguments!(A B C D E F G H I J K L M);
+arguments!(A B C D E F G H I J K L M N);
+arguments!(A B C D E F G H I J K L M N O);
+arguments!(A B C D E F G H I J K L M N O P);
 
 /// One argument of a target.
 #[diagnostic::on_unimplemented(
@@ -124,10 +166,23 @@ impl<T: Serialize + DeserializeOwned> Argument for T {}
     label = "cannot be sent back from a child process",
     note = "derive `serde::Serialize` and `serde::Deserialize` for it, or wrap files and sockets in `multiprocess::Handle`"
 )]
-pub trait Output: Serialize + DeserializeOwned + 'static {}
+pub trait Output: Sized + 'static {
+    #[doc(hidden)]
+    fn value(&self) -> &impl Serialize;
+    #[doc(hidden)]
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self>;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: Serialize + DeserializeOwned + 'static> Output for T {}
+impl<T: Serialize + DeserializeOwned + 'static> Output for T {
+    fn value(&self) -> &impl Serialize {
+        self
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
+        decoder.take()
+    }
+}
 
 /// The result of a function that never returns: `fn serve() -> !`.
 ///

@@ -67,11 +67,13 @@ fn set_action(signal: i32, handler: usize, flags: i32) -> io::Result<()> {
 extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut libc::c_void) {
     // SAFETY: the kernel passes a filled siginfo.
     let info = unsafe { &*info };
-    // SAFETY: for these two signals the address is the part of the union that is filled.
+    // One that a process has sent (`kill(2)`) is no fault: there is nothing that would be repeated.
+    let sent = info.si_code <= 0;
+    // SAFETY: for these two signals the address is the part of the union that is filled, or zero-filled memory.
     let address = unsafe { info.si_addr() } as usize;
     // SAFETY: with SA_SIGINFO the third argument is a ucontext.
     let pointer = stack_pointer(unsafe { &*context.cast::<libc::ucontext_t>() });
-    if address.abs_diff(pointer) <= NEAR {
+    if !sent && address.abs_diff(pointer) <= NEAR {
         say_overflow(SOCKET.load(Ordering::Relaxed));
     }
     // Nothing can be done about a failure here; the fault would then repeat for ever, which the kernel
@@ -79,6 +81,10 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, context: *mut li
     if set_action(signal, libc::SIG_DFL, 0).is_err() {
         // SAFETY: `_exit` is async-signal-safe.
         unsafe { libc::_exit(128 + signal) };
+    }
+    if sent {
+        // SAFETY: `raise` is async-signal-safe; the signal is delivered when this handler returns.
+        unsafe { libc::raise(signal) };
     }
 }
 

@@ -1,0 +1,116 @@
+//! The attribute's own arguments: `name = "…"` and `crate = path`.
+
+use proc_macro2::TokenStream;
+use syn::{
+    Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token,
+    ext::IdentExt,
+    parse::{ParseStream, Parser},
+    parse_quote,
+};
+
+use crate::report::Report;
+
+/// What stands in the parentheses of `#[process_target(…)]`.
+pub(crate) struct Args {
+    /// `name = "…"`: the target's name where the path of the function will not do.
+    pub(crate) name: Option<LitStr>,
+    /// `crate = path`: where the `multiprocess` crate is found.
+    pub(crate) krate: Path,
+}
+
+impl Args {
+    /// Reads the options; what is wrong with one is reported and the option is left out.
+    pub(crate) fn parse(tokens: TokenStream, report: &mut Report) -> Self {
+        let mut name = Slot::new("name");
+        let mut krate = Slot::new("crate");
+        let options = |input: ParseStream<'_>| {
+            while !input.is_empty() {
+                let key = input.call(Ident::parse_any)?;
+                match key.to_string().as_str() {
+                    word @ ("name" | "crate") if !input.peek(Token![=]) => {
+                        report.error(&key, format_args!("the option `{word}` has no value; write `{word} = …`"));
+                        skip(input)?;
+                    }
+                    "name" => name.fill(&key, text(input)?, report),
+                    "crate" => krate.fill(&key, path(input)?, report),
+                    other => {
+                        report.error(
+                            &key,
+                            format_args!("unknown option `{other}`; the options are `name = \"…\"` and `crate = path`"),
+                        );
+                        skip(input)?;
+                    }
+                }
+                if !input.is_empty() {
+                    input.parse::<Token![,]>()?;
+                }
+            }
+            Ok(())
+        };
+        if let Err(error) = options.parse2(tokens) {
+            report.push(error);
+        }
+        Self { name: name.value, krate: krate.value.unwrap_or_else(|| parse_quote!(::multiprocess)) }
+    }
+}
+
+/// The place of one option, which may be given once.
+struct Slot<T> {
+    key: &'static str,
+    given: bool,
+    value: Option<T>,
+}
+
+impl<T> Slot<T> {
+    const fn new(key: &'static str) -> Self {
+        Self { key, given: false, value: None }
+    }
+
+    fn fill(&mut self, key: &Ident, value: syn::Result<T>, report: &mut Report) {
+        if self.given {
+            report.error(key, format_args!("the option `{}` is given twice; keep one", self.key));
+            return;
+        }
+        self.given = true;
+        match value {
+            Ok(value) => self.value = Some(value),
+            Err(error) => report.push(error),
+        }
+    }
+}
+
+/// `= "…"`. The outer error ends the parsing, the inner one is this option's own.
+fn text(input: ParseStream<'_>) -> syn::Result<syn::Result<LitStr>> {
+    Ok(match value(input)? {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) if !text.value().trim().is_empty() => Ok(text),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Err(syn::Error::new_spanned(
+            text,
+            "the name of a process target is empty; write one, or leave the option out",
+        )),
+        other => Err(syn::Error::new_spanned(
+            other,
+            "the name of a process target is a string literal; write `name = \"…\"`",
+        )),
+    })
+}
+
+/// `= some::path`.
+fn path(input: ParseStream<'_>) -> syn::Result<syn::Result<Path>> {
+    Ok(match value(input)? {
+        Expr::Path(ExprPath { qself: None, path, .. }) => Ok(path),
+        other => Err(syn::Error::new_spanned(other, "the crate is a path without quotes; write `crate = some::path`")),
+    })
+}
+
+fn value(input: ParseStream<'_>) -> syn::Result<Expr> {
+    input.parse::<Token![=]>()?;
+    input.parse()
+}
+
+/// Goes past an unknown option, whatever follows its name.
+fn skip(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() && !input.peek(Token![,]) {
+        input.parse::<proc_macro2::TokenTree>()?;
+    }
+    Ok(())
+}

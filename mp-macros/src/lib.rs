@@ -1,0 +1,124 @@
+//! The `#[process_target]` attribute of the `multiprocess` crate; use it through that crate.
+//!
+//! The way of one item: [`item`] tells its kind; [`target`] takes functions, [`job`] takes `impl` blocks;
+//! each checks all, reports all through [`report`], and expands only what is sound. What is not is given
+//! back as it was, so that the editor keeps working.
+
+mod args;
+mod attributes;
+mod item;
+mod job;
+mod names;
+mod render;
+mod report;
+mod returns;
+mod signature;
+mod target;
+mod types;
+
+use proc_macro::TokenStream;
+
+/// Makes a function, or a job's `run`, able to run in a child process.
+///
+/// # Functions
+///
+/// The function becomes a value of its own type, which can be started and is still called like a function.
+/// Its arguments and its result are owned values that serde can write and read.
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// /// The number of steps to 1.
+/// #[mp::process_target]
+/// fn collatz(n: u64) -> u32 {
+///     match n {
+///         1 => 0,
+///         n if n % 2 == 0 => 1 + collatz(n / 2),
+///         n => 1 + collatz(3 * n + 1),
+///     }
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// assert_eq!(collatz(27), 111); // here
+/// assert_eq!(mp::spawn(collatz, (27,))?.join()?, 111); // in a child
+/// let plain: fn(u64) -> u32 = *collatz; // where a plain function is needed
+/// # assert_eq!(plain(27), 111);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Inside its body the name means the target too, so that a target can start itself. A `let` or an argument
+/// cannot have the name of a target in scope, as it cannot have the name of any `static`.
+///
+/// A function may return `!`, which its parent sees as [`Never`](../multiprocess/enum.Never.html), or an
+/// [`ExitCode`](std::process::ExitCode), which becomes the exit code of the child.
+///
+/// # Jobs
+///
+/// Where the arguments are many, a struct names them: the attribute on its `run` makes it a job. The
+/// associated type `Output` is written by the attribute where the user does not.
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Power {
+///     base: u64,
+///     exponent: u32,
+/// }
+///
+/// #[mp::process_target]
+/// impl mp::Job for Power {
+///     fn run(self) -> u64 {
+///         self.base.pow(self.exponent)
+///     }
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// assert_eq!(mp::Process::job(Power { base: 2, exponent: 10 }).start()?.join()?, 1024);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// `impl Power { fn run(self) -> u64 { … } }`, without the trait, does the same.
+///
+/// # Options
+///
+/// - `name = "…"`: the target's name. Without it, the name is the path of the function, or of the job's
+///   type. A name that is written out must be the only one of its kind in the program.
+/// - `crate = path`: where the `multiprocess` crate is found, for a crate that re-exports it.
+///
+/// ```
+/// mod deps {
+///     pub use multiprocess as processes;
+/// }
+///
+/// #[deps::processes::process_target(name = "thumbnail", crate = crate::deps::processes)]
+/// fn small(width: u32) -> u32 {
+///     width / 8
+/// }
+///
+/// # fn main() {
+/// use deps::processes::Target;
+/// assert_eq!(small.id().name(), "thumbnail");
+/// # }
+/// ```
+///
+/// # What is refused
+///
+/// What cannot cross a process boundary, on the token that says so and with what to write in its place:
+/// borrowed arguments and results, `self` in a function, generics, `impl Trait`, trait objects, raw and
+/// function pointers, `async`, `const`, `unsafe`, `extern`, and more than 16 arguments.
+///
+/// ```compile_fail
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn shout(text: &str) -> String { // a borrowed argument cannot cross a process boundary; take `String`
+///     text.to_uppercase()
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn process_target(args: TokenStream, item: TokenStream) -> TokenStream {
+    item::expand(args.into(), item.into()).into()
+}

@@ -1,0 +1,17 @@
+//! One behaviour suite: what `multiprocess` promises, tried from outside.
+//!
+//! A test that counts descriptors, threads or children does so inside a child of its own, because the
+//! harness runs other tests in this process at the same time.
+
+mod basics;
+mod control;
+mod crash;
+mod description;
+mod ends;
+mod exit;
+mod handles;
+mod leaks;
+mod support;
+mod threads;
+mod tree;
+mod values;

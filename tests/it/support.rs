@@ -1,0 +1,116 @@
+//! What more than one file needs.
+
+use std::{
+    fs,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use multiprocess as mp;
+
+/// Nothing here may take this long, on any machine. It is what keeps a hang from being a mystery: the
+/// process aborts and says which test it was.
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(180);
+
+/// Aborts the process if it is not dropped in time.
+#[must_use]
+pub(crate) struct Watchdog(#[expect(dead_code, reason = "its drop ends the wait")] mpsc::Sender<()>);
+
+pub(crate) fn watchdog() -> Watchdog {
+    let (alive, watched) = mpsc::channel();
+    let test = thread::current().name().unwrap_or("a test").to_owned();
+    thread::spawn(move || {
+        if watched.recv_timeout(WATCHDOG) == Err(mpsc::RecvTimeoutError::Timeout) {
+            eprintln!("{test} hangs");
+            std::process::abort();
+        }
+    });
+    Watchdog(alive)
+}
+
+/// Waits for something that another process does, and that no descriptor announces.
+pub(crate) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < WATCHDOG, "waited in vain for {what}");
+        thread::yield_now();
+    }
+}
+
+/// What a process owns, as the kernel counts it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Owned {
+    pub(crate) fds: Vec<String>,
+    pub(crate) threads: usize,
+    pub(crate) children: Vec<String>,
+    pub(crate) memfds: usize,
+}
+
+pub(crate) fn owned() -> Owned {
+    let mut fds: Vec<_> = entries("/proc/self/fd")
+        .filter_map(|fd| Some(format!("{} {}", fd.file_name()?.display(), fs::read_link(&fd).ok()?.display())))
+        // The directory that is being read.
+        .filter(|fd| !fd.contains("/proc/"))
+        .collect();
+    fds.sort();
+    let tasks: Vec<_> = entries("/proc/self/task").collect();
+    let children = tasks
+        .iter()
+        .flat_map(|task| {
+            let listed = fs::read_to_string(task.join("children")).unwrap_or_default();
+            listed.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    Owned { fds, threads: tasks.len(), children, memfds: maps.matches("/memfd:").count() }
+}
+
+fn entries(directory: impl AsRef<Path>) -> impl Iterator<Item = std::path::PathBuf> {
+    fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()))
+}
+
+/// Whether a process of that id exists and is no zombie.
+pub(crate) fn is_running(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z')))
+}
+
+/// A pipe to tell children by: they wait until it is closed.
+pub(crate) fn gate() -> (mp::Handle<OwnedFd>, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    (mp::Handle::new(OwnedFd::from(reader)), writer)
+}
+
+/// Blocks until the gate's writer is gone.
+pub(crate) fn wait_for(gate: impl AsFd) {
+    let file = fs::File::from(gate.as_fd().try_clone_to_owned().unwrap());
+    std::io::copy(&mut { file }, &mut std::io::sink()).unwrap();
+}
+
+#[mp::process_target]
+pub(crate) fn wait_at(gate: mp::Handle<OwnedFd>) {
+    wait_for(&gate);
+}
+
+#[mp::process_target]
+pub(crate) fn wait_for_ever() {
+    loop {
+        thread::park();
+    }
+}
+
+#[mp::process_target]
+pub(crate) fn increment(x: u64) -> u64 {
+    x + 1
+}
+
+/// A copy of `fd` at just this number, without close-on-exec, as a C library might leave one.
+pub(crate) fn put_at(fd: impl AsFd, number: i32) {
+    #[expect(unsafe_code, reason = "the point is a descriptor that nobody owns")]
+    // SAFETY: takes integers; the callers choose numbers that nothing in their process uses.
+    let put = unsafe { nix::libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&fd.as_fd()), number) };
+    assert_eq!(put, number);
+}

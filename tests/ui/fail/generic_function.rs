@@ -1,0 +1,8 @@
+use multiprocess as mp;
+
+#[mp::process_target]
+fn largest<T: Ord>(items: Vec<T>) -> Option<T> {
+    items.into_iter().max()
+}
+
+fn main() {}

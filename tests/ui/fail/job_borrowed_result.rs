@@ -1,0 +1,13 @@
+use multiprocess as mp;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Render;
+
+#[mp::process_target]
+impl mp::Job for Render {
+    fn run(self) -> &'static str {
+        "done"
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+use multiprocess as mp;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Render;
+
+#[mp::process_target]
+impl mp::Job for Render {
+    fn run(self) -> Self::Output {}
+}
+
+fn main() {}

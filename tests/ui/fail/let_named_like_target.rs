@@ -1,0 +1,11 @@
+use multiprocess as mp;
+
+#[mp::process_target]
+fn square(x: u64) -> u64 {
+    x * x
+}
+
+fn main() {
+    let square = square(3);
+    println!("{square}");
+}

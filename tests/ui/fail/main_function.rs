@@ -1,0 +1,4 @@
+use multiprocess as mp;
+
+#[mp::process_target]
+fn main() {}

@@ -1,0 +1,6 @@
+use multiprocess as mp;
+
+fn main() {
+    let square = #[mp::process_target]
+    |x: u64| x * x;
+}

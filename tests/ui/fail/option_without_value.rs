@@ -1,0 +1,6 @@
+use multiprocess as mp;
+
+#[mp::process_target(name)]
+fn work() {}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use multiprocess as mp;
+
+#[mp::process_target(crate = "multiprocess")]
+fn work() {}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use multiprocess as mp;
+
+struct Render;
+
+fn main() {
+    mp::Process::job(Render);
+}

@@ -1,0 +1,29 @@
+//! What is configured out is gone as a whole.
+
+use multiprocess as mp;
+
+#[mp::process_target]
+#[cfg(any())]
+fn absent(_: ThisTypeIsNowhere) {}
+
+#[cfg(any())]
+#[mp::process_target]
+fn absent(_: ThisTypeIsNowhere) {}
+
+#[cfg_attr(all(), mp::process_target)]
+#[cfg(all())]
+fn present() {}
+
+struct Nothing;
+
+#[mp::process_target]
+#[cfg(any())]
+impl mp::Job for Nothing {
+    fn run(self) -> ThisTypeIsNowhere {}
+}
+
+fn main() {
+    present();
+    let _ = mp::Process::new(present, ());
+    let _ = Nothing;
+}

@@ -54,20 +54,16 @@ fn answer() -> u32 {
 
 /// Waits for a child, but not for ever.
 fn outcome(child: &mp::Process<u32>) -> mp::Result<String> {
-    let result = match child.join_timeout(Duration::from_secs(1)) {
-        Some(result) => result,
-        None => {
-            child.kill()?; // a thread could not be stopped
-            child.join()
-        }
-    };
-    Ok(match result {
+    if child.join_timeout(Duration::from_secs(1)).is_none() {
+        child.kill()?; // a thread could not be stopped
+    }
+    Ok(match child.join() {
         Ok(value) => format!("returned {value}"),
-        Err(JoinError::Panicked(_, panic)) => format!("panicked with the message {:?}", panic.message()),
-        Err(JoinError::Exited(ended)) => format!("exited with code {:?}", ended.code()),
-        Err(JoinError::Aborted(ended)) => format!("aborted, pid {} is no more", ended.pid()),
+        Err(JoinError::Panicked(_, panic)) => format!("panicked: {}", panic.message()),
+        Err(JoinError::Exited(ended)) => format!("exited with code {}", ended.code().unwrap_or_default()),
+        Err(JoinError::Aborted(_)) => "aborted".to_owned(),
         Err(JoinError::StackOverflow(_)) => "overflowed its stack".to_owned(),
-        Err(JoinError::Killed(ended)) => format!("was killed by signal {:?}", ended.signal()),
+        Err(JoinError::Killed(ended)) => format!("was killed by signal {}", ended.signal().unwrap_or_default()),
         Err(other) => other.to_string(),
     })
 }

@@ -1,4 +1,4 @@
-//! The user's attributes on a function, and where each belongs once the function is a type.
+//! The user's attributes on a function, and where each belongs once the function is a value.
 
 use syn::{AttrStyle, Attribute};
 
@@ -9,13 +9,13 @@ use crate::report::Report;
 pub(crate) struct Attributes {
     /// `#[cfg(…)]`: on every generated item.
     pub(crate) cfg: Vec<Attribute>,
-    /// Docs: on the type, where rustdoc and the editor look.
+    /// Docs: on the value, where rustdoc and the editor look.
     pub(crate) docs: Vec<Attribute>,
-    /// `#[deprecated]`, `#[must_use]`, `#[allow(…)]`: on the type.
+    /// `#[deprecated]`, `#[allow(…)]`: on the value.
     pub(crate) target: Vec<Attribute>,
     /// All the others, known or not: on the function that holds the body.
     pub(crate) body: Vec<Attribute>,
-    /// Whether uses of the type must be excused in the generated code.
+    /// Whether uses of the value must be excused in the generated code.
     pub(crate) deprecated: bool,
 }
 
@@ -35,7 +35,6 @@ impl Attributes {
                     sorted.deprecated = true;
                     sorted.target.push(attribute.clone());
                 }
-                "must_use" => sorted.target.push(attribute.clone()),
                 "allow" => {
                     sorted.target.push(attribute.clone());
                     sorted.body.push(attribute.clone());

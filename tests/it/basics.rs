@@ -40,7 +40,13 @@ enum Shape {
 fn any_owned_serde_value_is_an_argument_and_a_result() -> mp::Result<()> {
     let _watchdog = watchdog();
     #[mp::process_target]
-    fn echo(shapes: Vec<Shape>, text: String, byte: u8, flag: bool, letter: char) -> (Vec<Shape>, String, u8, bool, char) {
+    fn echo(
+        shapes: Vec<Shape>,
+        text: String,
+        byte: u8,
+        flag: bool,
+        letter: char,
+    ) -> (Vec<Shape>, String, u8, bool, char) {
         (shapes, text, byte, flag, letter)
     }
     let map = HashMap::from([("a".to_owned(), vec![Some(1.5), None]), (String::new(), vec![])]);
@@ -176,8 +182,12 @@ fn many_threads_may_join_one_child() -> mp::Result<()> {
 fn signals_reach_a_running_child_and_no_other() -> mp::Result<()> {
     let _watchdog = watchdog();
     type Send = fn(&mp::Process<()>) -> mp::Result<()>;
-    let ways: [(Send, i32); 4] =
-        [(|child| child.terminate(), 15), (|child| child.kill(), 9), (|child| child.interrupt(), 2), (|child| child.signal(10), 10)];
+    let ways: [(Send, i32); 4] = [
+        (|child| child.terminate(), 15),
+        (|child| child.kill(), 9),
+        (|child| child.interrupt(), 2),
+        (|child| child.signal(10), 10),
+    ];
     for (send, signal) in ways {
         let child = mp::spawn(wait_for_ever, ())?;
         send(&child)?;

@@ -36,9 +36,9 @@ fn lies() -> Vec<Vec<u8>> {
         vec![0xff; 200],
         vec![0; 24],
         b"mp\0\x02\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), // another version
-        frame(3, 0, 1, 0, 0, b""),                                     // a descriptor that is not there
-        frame(3, 1, 0, 0, 0, b""),                                     // a memfd that is not there
-        frame(3, 2, 0, 0, u64::MAX, b""),                              // a body in no memfd
+        frame(3, 0, 1, 0, 0, b""),                                      // a descriptor that is not there
+        frame(3, 1, 0, 0, 0, b""),                                      // a memfd that is not there
+        frame(3, 2, 0, 0, u64::MAX, b""),                               // a body in no memfd
         frame(3, 0xf0, 0, 0, 0, b""),
         frame(0, 0, 0, 0, 0, b""),
         frame(99, 0, 0, 0, 0, b"x"),

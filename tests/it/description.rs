@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io::{Read, Write},
-
 };
 
 use multiprocess as mp;
@@ -103,7 +102,8 @@ fn the_environment_is_inherited_and_can_be_changed() -> mp::Result<()> {
     assert_eq!(found, expected, "nothing of ours is left in it");
 
     let first = inherited[0].0.clone();
-    let child = mp::Process::new(variables, ()).env("MP_A", "1").envs([("MP_B", "2"), ("MP_A", "3")]).env_remove(&first);
+    let child =
+        mp::Process::new(variables, ()).env("MP_A", "1").envs([("MP_B", "2"), ("MP_A", "3")]).env_remove(&first);
     let found = child.start()?.join()?;
     assert!(found.contains(&("MP_A".into(), "3".into())) && found.contains(&("MP_B".into(), "2".into())));
     assert!(!found.iter().any(|(key, _)| *key == first));

@@ -24,7 +24,11 @@ fn a_panic_comes_back_with_message_place_and_backtrace() -> mp::Result<()> {
     let _watchdog = watchdog();
     let (mut stderr, writer) = std::io::pipe().unwrap();
     let line = PANIC_LINE;
-    let child = mp::Process::new(panics, ("the reason".into(),)).name("bad").env("RUST_BACKTRACE", "1").stderr(writer).start()?;
+    let child = mp::Process::new(panics, ("the reason".into(),))
+        .name("bad")
+        .env("RUST_BACKTRACE", "1")
+        .stderr(writer)
+        .start()?;
     let error = child.join().unwrap_err();
     let mp::JoinError::Panicked(ended, panic) = &error else { panic!("{error:?}") };
     assert_eq!((ended.name(), ended.pid(), ended.code()), ("bad", child.pid(), Some(101)));
@@ -58,8 +62,7 @@ fn a_panic_is_one_write() -> mp::Result<()> {
     let _watchdog = watchdog();
     // A SEQPACKET socket shows where one write ends.
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
-    let (ours, theirs) =
-        socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
     let child = mp::Process::new(panics, ("one\ntwo".into(),)).env("RUST_BACKTRACE", "0").stderr(theirs).start()?;
     child.join().unwrap_err();
     let mut text = [0; 1000];
@@ -144,7 +147,9 @@ fn crashes_are_told_apart() -> mp::Result<()> {
     let _watchdog = watchdog();
     assert!(matches!(quiet(dies, (0,))?.join(), Err(mp::JoinError::Aborted(ended)) if ended.signal() == Some(6)));
     assert!(matches!(quiet(dies, (1,))?.join(), Err(mp::JoinError::Killed(ended)) if ended.signal() == Some(11)));
-    assert!(matches!(quiet(dies, (2,))?.join(), Err(mp::JoinError::StackOverflow(ended)) if ended.signal() == Some(11)));
+    assert!(
+        matches!(quiet(dies, (2,))?.join(), Err(mp::JoinError::StackOverflow(ended)) if ended.signal() == Some(11))
+    );
     assert!(matches!(quiet(dies, (3,))?.join(), Err(mp::JoinError::Aborted(_))));
     Ok(())
 }
@@ -309,7 +314,10 @@ fn values_that_do_not_encode_or_decode_are_errors_of_whoever_asked() -> mp::Resu
     let error = mp::spawn(takes_unreadable, (Unreadable(1),))?.join().unwrap_err();
     assert!(matches!(error, mp::JoinError::Refused(..)), "{error}");
     let text = error.to_string();
-    assert!(text.contains("will not be read") && text.contains("takes_unreadable") && text.contains("Unreadable"), "{text}");
+    assert!(
+        text.contains("will not be read") && text.contains("takes_unreadable") && text.contains("Unreadable"),
+        "{text}"
+    );
 
     let error = mp::spawn(gives_stubborn, ())?.join().unwrap_err();
     assert!(matches!(error, mp::JoinError::Undecodable(..)), "{error}");
@@ -318,7 +326,10 @@ fn values_that_do_not_encode_or_decode_are_errors_of_whoever_asked() -> mp::Resu
     let child = mp::spawn(gives_unreadable, ())?;
     for _ in 0..2 {
         let error = child.join().unwrap_err();
-        assert!(matches!(error, mp::JoinError::Undecodable(..)) && error.to_string().contains("will not be read"), "{error}");
+        assert!(
+            matches!(error, mp::JoinError::Undecodable(..)) && error.to_string().contains("will not be read"),
+            "{error}"
+        );
     }
     Ok(())
 }

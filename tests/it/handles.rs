@@ -65,7 +65,8 @@ fn handles_may_be_anywhere_and_are_close_on_exec() -> Result<(), Box<dyn std::er
     let _watchdog = watchdog();
     #[mp::process_target]
     fn look(nested: Nested) -> (Vec<String>, bool) {
-        let fds: Vec<_> = nested.by_name["fd"].iter().map(AsFd::as_fd).chain(nested.boxed.iter().map(|e| e.1.as_fd())).collect();
+        let fds: Vec<_> =
+            nested.by_name["fd"].iter().map(AsFd::as_fd).chain(nested.boxed.iter().map(|e| e.1.as_fd())).collect();
         let path = |fd: &_| std::fs::read_link(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(fd)));
         let flags = |fd: &_| nix::fcntl::fcntl(fd, nix::fcntl::FcntlArg::F_GETFD).unwrap();
         (fds.iter().map(|fd| path(fd).unwrap().display().to_string()).collect(), fds.iter().all(|fd| flags(fd) == 1))
@@ -88,7 +89,8 @@ fn count(files: Vec<mp::Handle<File>>) -> usize {
 #[test]
 fn as_many_as_the_kernel_takes_and_no_more() -> Result<(), Box<dyn std::error::Error>> {
     let _watchdog = watchdog();
-    let files = |number| (0..number).map(|_| File::open("/dev/null").map(mp::Handle::new)).collect::<Result<Vec<_>, _>>();
+    let files =
+        |number| (0..number).map(|_| File::open("/dev/null").map(mp::Handle::new)).collect::<Result<Vec<_>, _>>();
     assert_eq!(mp::spawn(count, (files(253)?,))?.join()?, 253);
     let error = mp::spawn(count, (files(254)?,)).unwrap_err();
     assert!(error.is_encode() && error.to_string().contains("at most 253"), "{error}");

@@ -102,7 +102,12 @@ fn out_of_descriptors() -> (bool, bool) {
     let mut children = Vec::new();
     let error = loop {
         // Every start needs a few for a moment: it fails with the reason, at whichever of its steps that is.
-        match mp::spawn(wait_at, (mp::Handle::new(std::fs::File::open("/dev/null").map_or_else(|_| gate.try_clone().unwrap().into(), Into::into)),)) {
+        match mp::spawn(
+            wait_at,
+            (mp::Handle::new(
+                std::fs::File::open("/dev/null").map_or_else(|_| gate.try_clone().unwrap().into(), Into::into),
+            ),),
+        ) {
             Ok(child) => children.push(child),
             Err(error) => break error,
         }

@@ -33,12 +33,16 @@ fn output<T: Target>(_: T) -> &'static str {
     std::any::type_name::<T::Output>()
 }
 
+fn call<T: Target>(_: T, args: T::Args) -> Result<T::Output, ExitCode> {
+    T::call(args)
+}
+
 fn main() {
-    assert_eq!(code::call((0,)), Ok(()));
-    assert_eq!(code::call((3,)), Err(ExitCode::from(3)));
-    assert_eq!(by_path::call(()), Ok(()));
-    assert_eq!(unit::call(()), Ok(()));
-    assert_eq!(fallible::call((true,)), Ok(Ok(1)));
+    assert_eq!(call(code, (0,)), Ok(()));
+    assert_eq!(call(code, (3,)), Err(ExitCode::from(3)));
+    assert_eq!(call(by_path, ()), Ok(()));
+    assert_eq!(call(unit, ()), Ok(()));
+    assert_eq!(call(fallible, (true,)), Ok(Ok(1)));
     assert_eq!(code(3), ExitCode::from(3));
     assert!(output(never).ends_with("Never"));
     let leave: fn(i32) -> ! = *never;

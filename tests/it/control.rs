@@ -10,11 +10,15 @@ use std::{
 };
 
 use multiprocess as mp;
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, send, sendmsg, setsockopt, socketpair, sockopt,
+use nix::{
+    fcntl::FcntlArg,
+    sys::socket::{
+        AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, recv, send, sendmsg, setsockopt, socketpair,
+        sockopt,
+    },
 };
 
-use super::support::{increment, owned, watchdog};
+use super::support::{increment, owned, put_number_at, watchdog};
 
 /// The control socket's number in a child.
 const CONTROL: i32 = 3;
@@ -116,20 +120,20 @@ fn as_child(control: Option<OwnedFd>, mark: &str) -> (Option<i32>, String) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.env("MULTIPROCESS_CHILD", mark).stdout(Stdio::null()).stderr(Stdio::piped());
     #[expect(unsafe_code, reason = "descriptors at fixed numbers, as a parent leaves them")]
-    // SAFETY: dup2 and close are async-signal-safe.
+    // SAFETY: what the closure calls, `fcntl`, `dup2` and `close`, is async-signal-safe.
     unsafe {
         command.pre_exec(move || {
-            let copy = |fd: &OwnedFd| nix::libc::fcntl(fd.as_raw_fd(), nix::libc::F_DUPFD_CLOEXEC, 100);
+            let copy = |fd: &OwnedFd| nix::fcntl::fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(100)).unwrap();
             let copies = [control.as_ref().map(copy), Some(copy(&lifeline))];
             for (copy, number) in copies.into_iter().zip([CONTROL, CONTROL + 1]) {
-                nix::libc::close(number);
+                nix::unistd::close(number).ok();
                 if let Some(copy) = copy {
-                    assert_eq!(nix::libc::dup2(copy, number), number);
+                    put_number_at(copy, number);
                 }
             }
             Ok(())
-        });
-    }
+        })
+    };
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -3,6 +3,8 @@
 //! A test that counts descriptors, threads or children does so inside a child of its own, because the
 //! harness runs other tests in this process at the same time.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails panics")]
+
 mod basics;
 mod control;
 mod crash;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
     path::Path,
     sync::mpsc,
     thread,
@@ -109,8 +109,13 @@ pub(crate) fn increment(x: u64) -> u64 {
 
 /// A copy of `fd` at just this number, without close-on-exec, as a C library might leave one.
 pub(crate) fn put_at(fd: impl AsFd, number: i32) {
+    put_number_at(fd.as_fd().as_raw_fd(), number);
+}
+
+/// The same, for a descriptor that is known by its number only.
+pub(crate) fn put_number_at(fd: i32, number: i32) {
     #[expect(unsafe_code, reason = "the point is a descriptor that nobody owns")]
     // SAFETY: takes integers; the callers choose numbers that nothing in their process uses.
-    let put = unsafe { nix::libc::dup2(std::os::fd::AsRawFd::as_raw_fd(&fd.as_fd()), number) };
+    let put = unsafe { nix::libc::dup2(fd, number) };
     assert_eq!(put, number);
 }

@@ -8,10 +8,11 @@ use serde::{
 };
 
 use super::{
-    MAX_DEPTH, MAX_EMPTY_ELEMENTS,
     blocks::{self, Kind},
     frame::Message,
-    handles, scalar,
+    handles,
+    limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
+    scalar,
 };
 use crate::error::{Error, Result};
 

@@ -5,10 +5,11 @@ use std::{fs::File, io::Write, os::fd::OwnedFd};
 use serde::{Serialize, Serializer, ser};
 
 use super::{
-    MAX_DEPTH, MAX_EMPTY_ELEMENTS,
     blocks::{self, Kind},
     frame::{Body, Encoded},
-    handles, scalar,
+    handles,
+    limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
+    scalar,
 };
 use crate::{
     error::{Error, Result},

@@ -16,17 +16,12 @@ mod decoder;
 mod encoder;
 mod frame;
 mod handles;
+mod limits;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 pub(crate) use frame::{Encoded, MAX_FRAME, Message};
 pub use handles::Handle;
-
-/// Values nested deeper than this are refused, when encoded as when decoded: a hostile message must not
-/// be able to use up the stack.
-const MAX_DEPTH: u32 = 512;
-
-/// A sequence of more elements than bytes holds elements that take no bytes, such as `()`. There may be
-/// this many: a hostile count must not keep the reader busy for ever.
-const MAX_EMPTY_ELEMENTS: usize = 1 << 20;

@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use nix::sys::prctl;
+use nix::{libc, sys::prctl};
 
 use super::{
     OnParentDeath, current, exit_code, launch, lifeline,
@@ -69,15 +69,18 @@ fn be_a_child(hook: Hook) -> Infallible {
     let control = CONTROL.get_or_init(|| control);
     let code = match serve(hook, control, lifeline) {
         Ok(code) => code,
-        Err(error) => {
-            if outcome::send(control, kind::REFUSED, &error.to_string()).is_err() {
-                leave(&error.to_string());
-            }
-            REFUSED
-        }
+        Err(error) => match outcome::send(control, kind::REFUSED, &error.to_string()) {
+            Err(unsaid) if !is_gone(&unsaid) => leave(&error.to_string()),
+            _ => REFUSED,
+        },
     };
     // Runs the exit functions, waits for this process's own children, and flushes what std has buffered.
     std::process::exit(code)
+}
+
+/// Whether the parent has ended. Nothing is wrong with this child then, and nobody is waiting for its word.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET))
 }
 
 /// There is no parent that could be told.
@@ -98,7 +101,8 @@ fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32
     fault::point(Step::Prepared);
     let (lifeline, parent_ended) = lifeline::hold(lifeline, preparation.on_parent_death)?;
     if parent_ended && preparation.on_parent_death != OnParentDeath::Continue {
-        leave("the parent has ended");
+        // Before it could be armed to send the signal itself.
+        std::process::exit(REFUSED);
     }
     current::become_child(&preparation, lifeline);
     if let Ok(name) = CString::new(preparation.name.as_str()) {

@@ -52,13 +52,13 @@ pub fn current_process() -> CurrentProcess {
 /// use multiprocess as mp;
 ///
 /// #[mp::process_target]
-/// fn parent() -> Option<u32> {
+/// fn parents_pid() -> Option<u32> {
 ///     mp::parent_process().map(|parent| parent.pid())
 /// }
 ///
 /// # fn main() -> mp::Result<()> {
 /// assert!(mp::parent_process().is_none());
-/// assert_eq!(mp::spawn(parent, ())?.join()?, Some(std::process::id()));
+/// assert_eq!(mp::spawn(parents_pid, ())?.join()?, Some(std::process::id()));
 /// # Ok(())
 /// # }
 /// ```

@@ -14,7 +14,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI32, Ordering},
 };
 
-use super::{check, poll, signal, waitid};
+use super::{errno::check, poll, signal, waitid};
 
 /// Where the child finds its control socket.
 pub(crate) const CONTROL: RawFd = 3;

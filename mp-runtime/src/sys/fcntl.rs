@@ -10,7 +10,7 @@ use nix::{
     sys::stat::Mode,
 };
 
-use super::check;
+use super::errno::check;
 
 /// A copy of `fd`, close-on-exec, that is none of stdin, stdout and stderr.
 pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {

@@ -7,6 +7,7 @@
 pub(crate) mod atexit;
 pub(crate) mod clone;
 pub(crate) mod environ;
+mod errno;
 pub(crate) mod fcntl;
 pub(crate) mod getauxval;
 pub(crate) mod getrandom;
@@ -19,10 +20,3 @@ pub(crate) mod sigaltstack;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod waitid;
-
-use std::io;
-
-/// What a C function returned, with -1 turned into `errno`.
-fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
-    if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(returned) }
-}

@@ -6,7 +6,7 @@ use std::{
     ptr,
 };
 
-use super::check;
+use super::errno::check;
 
 /// Sends `signal` to the process. A process that has ended and was waited for is ESRCH.
 pub(crate) fn send_signal(pidfd: impl AsFd, signal: i32) -> io::Result<()> {

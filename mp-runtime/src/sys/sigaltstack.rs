@@ -13,7 +13,7 @@ use std::{
     sync::atomic::{AtomicI32, AtomicPtr, Ordering},
 };
 
-use super::check;
+use super::errno::check;
 
 /// How far from the stack pointer a fault still counts as the stack's. Compilers touch every page of a
 /// large frame in turn, so the first fault is within a page of the pointer; the rest is margin.

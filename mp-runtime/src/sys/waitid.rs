@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, AsRawFd},
 };
 
-use super::check;
+use super::errno::check;
 
 /// How a process ended, and what it used.
 #[derive(Clone, Copy, Debug)]

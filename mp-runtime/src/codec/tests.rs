@@ -1,0 +1,182 @@
+//! Round trips of arbitrary values, agreement with bincode's own serde adapter, and arbitrary bytes.
+
+use std::{collections::BTreeMap, os::fd::OwnedFd};
+
+use proptest::{collection::vec, prelude::*};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{Decoder, Encoder, Message, blocks};
+use crate::{
+    error::Result,
+    sys::{memfd, socket},
+};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Value {
+    Nothing,
+    Flag(bool),
+    Signed(i8, i16, i32, i64, i128),
+    Unsigned(u8, u16, u32, u64, u128),
+    Real { single: f32, double: f64 },
+    Text(String),
+    Letter(char),
+    Bytes(Vec<u8>),
+    Numbers(Vec<i64>, Vec<f32>, Vec<u16>),
+    Maybe(Option<Box<Value>>),
+    Many(Vec<Value>),
+    Named(BTreeMap<String, Value>),
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Nothing),
+        any::<bool>().prop_map(Value::Flag),
+        any::<(i8, i16, i32, i64, i128)>().prop_map(|(a, b, c, d, e)| Value::Signed(a, b, c, d, e)),
+        any::<(u8, u16, u32, u64, u128)>().prop_map(|(a, b, c, d, e)| Value::Unsigned(a, b, c, d, e)),
+        (-1e9_f32..1e9, -1e99_f64..1e99).prop_map(|(single, double)| Value::Real { single, double }),
+        ".{0,40}".prop_map(Value::Text),
+        any::<char>().prop_map(Value::Letter),
+        vec(any::<u8>(), 0..300).prop_map(Value::Bytes),
+        (vec(any::<i64>(), 0..40), vec(-1e9_f32..1e9, 0..40), vec(any::<u16>(), 0..40))
+            .prop_map(|(a, b, c)| Value::Numbers(a, b, c)),
+    ];
+    leaf.prop_recursive(6, 60, 6, |inner| {
+        prop_oneof![
+            proptest::option::of(inner.clone()).prop_map(|value| Value::Maybe(value.map(Box::new))),
+            vec(inner.clone(), 0..6).prop_map(Value::Many),
+            proptest::collection::btree_map(".{0,8}", inner, 0..6).prop_map(Value::Named),
+        ]
+    })
+}
+
+/// Through a real socket, as it would go.
+fn there_and_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
+    let mut encoder = Encoder::default();
+    encoder.put(value)?;
+    let encoded = encoder.finish()?;
+    let (ours, theirs) = socket::seqpacket_pair().unwrap();
+    encoded.send(&ours, 1)?;
+    let mut bytes = vec![0; super::MAX_FRAME];
+    let received = socket::try_recv(&theirs, &mut bytes).unwrap().unwrap();
+    bytes.truncate(received.length);
+    let message = Message::new(bytes, received.fds)?;
+    let mut decoder = Decoder::new(&message);
+    let value = decoder.take()?;
+    decoder.finish()?;
+    Ok(value)
+}
+
+fn inline(value: &impl Serialize) -> Vec<u8> {
+    let mut encoder = Encoder::default();
+    encoder.put(value).unwrap();
+    encoder.finish().unwrap().to_bytes(0).split_off(24)
+}
+
+proptest! {
+    #[test]
+    fn values_come_back_as_they_went(value in value()) {
+        prop_assert_eq!(there_and_back(&value).unwrap(), value);
+    }
+
+    /// Blocks apart, the wire is bincode's.
+    #[test]
+    fn small_values_look_as_bincode_has_them(value in (any::<(u8, i64, bool)>(), ".{0,99}", vec(any::<u32>(), 0..9))) {
+        let bincode = bincode::serde::encode_to_vec(&value, bincode::config::standard()).unwrap();
+        prop_assert_eq!(inline(&value), bincode);
+    }
+
+    /// Whatever comes, it is a value or an error.
+    #[test]
+    fn arbitrary_bytes_do_no_harm(bytes in vec(any::<u8>(), 0..200), spill in proptest::option::of(vec(any::<u8>(), 0..99))) {
+        decode_anything(bytes, spill);
+    }
+
+    /// The same behind a header that is right, and with counts that are likely to be large.
+    #[test]
+    fn arbitrary_bodies_do_no_harm(
+        body in vec(prop_oneof![any::<u8>(), 0xf8..=0xff_u8], 0..200),
+        flags in 0..4_u8,
+        place in any::<(u8, u8)>(),
+        spill in proptest::option::of(vec(any::<u8>(), 0..99)),
+    ) {
+        let mut bytes = vec![b'm', b'p', 0, 1, 3, flags, 0, 0];
+        bytes.extend(u64::from(place.0).to_le_bytes());
+        bytes.extend(u64::from(place.1).to_le_bytes());
+        bytes.extend(body);
+        decode_anything(bytes, spill);
+    }
+
+    /// A message that was cut is an error, never another value.
+    #[test]
+    fn truncated_values_are_errors(value in value(), cut in any::<prop::sample::Index>()) {
+        let mut whole = vec![b'm', b'p', 0, 1];
+        whole.resize(24, 0);
+        whole.extend(inline(&value));
+        let length = cut.index(whole.len());
+        prop_assume!(length < whole.len());
+        whole.truncate(length);
+        if let Ok(message) = Message::new(whole, Vec::new()) {
+            let mut decoder = Decoder::new(&message);
+            prop_assert!(decoder.take::<Value>().is_err());
+        }
+    }
+}
+
+fn decode_anything(bytes: Vec<u8>, spill: Option<Vec<u8>>) {
+    let fds: Vec<OwnedFd> = spill
+        .map(|content| {
+            use std::io::Write;
+            let mut file = std::fs::File::from(memfd::create().unwrap());
+            file.write_all(&content).unwrap();
+            memfd::seal(&file).unwrap();
+            OwnedFd::from(file)
+        })
+        .into_iter()
+        .collect();
+    let Ok(message) = Message::new(bytes, fds) else { return };
+    Decoder::new(&message).take::<Value>().ok();
+    Decoder::new(&message).take::<Vec<String>>().ok();
+    Decoder::new(&message).take::<Vec<()>>().ok();
+    Decoder::new(&message).take::<(Vec<f64>, Option<char>, BTreeMap<u8, bool>)>().ok();
+    Decoder::new(&message).take::<std::collections::VecDeque<u16>>().ok();
+}
+
+#[test]
+fn blocks_of_every_kind_and_size() {
+    fn check<T: Serialize + DeserializeOwned + PartialEq + Clone + std::fmt::Debug>(number: T) {
+        let element = size_of::<T>();
+        for bytes in [0, 8, blocks::MIN_RAW, 1000, blocks::MIN_SPILL, 3 * blocks::MIN_SPILL] {
+            let numbers = vec![number.clone(); bytes / element];
+            assert_eq!(there_and_back(&numbers).unwrap(), numbers);
+        }
+    }
+    check(1_u8);
+    check(u16::MAX);
+    check(u32::MAX);
+    check(u64::MAX);
+    check(usize::MAX);
+    check(u128::MAX);
+    check(-1_i8);
+    check(i16::MIN);
+    check(i32::MIN);
+    check(i64::MIN);
+    check(isize::MIN);
+    check(i128::MIN);
+    check(0.5_f32);
+    check(f64::MAX);
+}
+
+#[test]
+fn a_count_that_lies_allocates_nothing() {
+    // A million million elements of a kind, of which none is there.
+    for (mark, rest) in [(0, &[][..]), (blocks::RAW, &[3]), (blocks::SPILLED, &[3, 0])] {
+        let mut bytes = vec![b'm', b'p', 0, 1];
+        bytes.resize(24, 0);
+        super::scalar::put(&mut bytes, mark | 1_000_000_000_000_u64).unwrap();
+        bytes.extend(rest);
+        let message = Message::new(bytes, Vec::new()).unwrap();
+        assert!(Decoder::new(&message).take::<Vec<u64>>().unwrap_err().is_decode());
+        assert!(Decoder::new(&message).take::<Vec<()>>().unwrap_err().is_decode());
+        assert!(Decoder::new(&message).take::<String>().unwrap_err().is_decode());
+    }
+}

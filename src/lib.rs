@@ -1,11 +1,104 @@
-//! Run annotated functions in child processes with the ease of a thread.
+//! Run annotated functions in child processes with the ease of a thread: typed arguments in, a typed result out.
+//!
+//! ```
+//! use multiprocess as mp;
+//!
+//! #[mp::process_target]
+//! fn collatz(mut n: u64) -> u32 {
+//!     let mut steps = 0;
+//!     while n != 1 {
+//!         n = if n % 2 == 0 { n / 2 } else { 3 * n + 1 };
+//!         steps += 1;
+//!     }
+//!     steps
+//! }
+//!
+//! fn main() -> mp::Result<()> {
+//!     let child = mp::Process::new(collatz, (27,)).name("steps").start()?;
+//!     println!("{} runs as pid {}", child.name(), child.pid());
+//!     assert_eq!(child.join()?, 111); // a u32: checked at compile time
+//!     assert_eq!(collatz(27), 111); // still an ordinary function
+//!     Ok(())
+//! }
+//! ```
+//!
+//! There is no init call and no special `main`: a child is the same program, started again, and taken over before its
+//! `main`. It works as well in `#[test]`s, doctests, examples and benches.
+//!
+//! # When a process is the right thing
+//!
+//! A thread is lighter. A process can be *stopped* (a thread cannot), can crash, leak, exit or run out of memory
+//! without taking the program along, gives its memory back, and holds no lock of yours. What it costs, the
+//! [architecture](_docs::architecture) page says.
+//!
+//! # The paved path
+//!
+//! | | |
+//! |---|---|
+//! | make a function a target | [`#[process_target]`](macro@process_target) |
+//! | start it | [`spawn`], or [`Process::new`] and a [`Builder`]'s options, then [`start`](Builder::start) |
+//! | get its result, or how it ended | [`Process::join`], [`join_timeout`](Process::join_timeout), [`JoinError`] |
+//! | stop it | [`terminate`](Process::terminate), [`kill`](Process::kill), [`kill_on_drop`](Builder::kill_on_drop) |
+//! | named arguments | [`Job`], [`Process::job`] |
+//! | files and sockets as values | [`Handle`] |
+//!
+//! # By area
+//!
+//! - This process and its relatives: [`current_process`], [`parent_process`], [`active_children`], [`cpu_count`].
+//! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
+//! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
+//! - The program that a child runs: [`set_executable`], [`Builder::executable`].
+//!
+//! # Promises
+//!
+//! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child.
+//! 2. Nothing is seen half: arguments and results arrive whole or not at all.
+//! 3. Errors come back to whoever asked: encoding errors from `start`, panics with message, place and backtrace from `join`.
+//! 4. Nothing is left behind: no orphan, zombie, named object, temporary file or descriptor, after a normal end and after `kill -9`
+//!    of any process of the tree.
+//! 5. Code is never run that was not asked for: no fork of your threads, no `main` in children, no descriptor inherited by accident.
+//! 6. Bad input is an error: no panic, no abort, no unbounded allocation.
+//! 7. None of this needs `unsafe` code of yours.
+//!
+//! # Longer texts
+//!
+//! [Architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
+
+#[doc(inline)]
+pub use mp_runtime::{Builder, Handle, Job, JoinError, Process, spawn};
+
+#[doc(inline)]
 pub use mp_runtime::{
-    AuthKey, Builder, CurrentProcess, Ended, Error, ExitStatus, Handle, Job, JoinError, Never, OnParentDeath, Panic,
-    ParentProcess, Process, ResourceUsage, Result, Stdio, Target, TargetId, Untyped, active_children, at_exit,
-    cpu_count, current_process, parent_process, set_executable, spawn,
+    CurrentProcess, ParentProcess, Untyped, active_children, cpu_count, current_process, parent_process,
 };
+
+#[doc(inline)]
+pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};
+
+#[doc(inline)]
+pub use mp_runtime::{AuthKey, Never, OnParentDeath, Stdio, Target, TargetId, at_exit, set_executable};
 
 #[doc(hidden)]
 pub use mp_runtime::__private;
+
+/// The pages of `docs/`, compiled with everything else so that their examples stay true.
+pub mod _docs {
+    #[doc = include_str!("../docs/architecture.md")]
+    pub mod architecture {}
+
+    #[doc = include_str!("../docs/gotchas.md")]
+    pub mod gotchas {}
+
+    #[doc = include_str!("../docs/python.md")]
+    pub mod python {}
+
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -123,6 +123,36 @@ fn two_functions_of_one_name_in_two_bodies_are_two_targets() -> mp::Result<()> {
 }
 
 #[test]
+fn targets_that_cannot_be_told_apart_are_refused() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    macro_rules! two {
+        () => {
+            fn start_one() -> mp::Result<mp::Process<u8>> {
+                #[mp::process_target]
+                fn same() -> u8 {
+                    1
+                }
+                mp::spawn(same, ())
+            }
+            fn start_other() -> mp::Result<mp::Process<u8>> {
+                #[mp::process_target]
+                fn same() -> u8 {
+                    2
+                }
+                mp::spawn(same, ())
+            }
+        };
+    }
+    two!();
+    for child in [start_one()?, start_other()?] {
+        let error = child.join().unwrap_err();
+        assert!(matches!(error, mp::JoinError::Refused(..)), "never the other's result: {error}");
+        assert!(error.to_string().contains("stands more than once at"), "{error}");
+    }
+    Ok(())
+}
+
+#[test]
 fn an_explicit_name_is_the_targets_name() -> mp::Result<()> {
     let _watchdog = watchdog();
     #[mp::process_target(name = "arithmetic/negate")]

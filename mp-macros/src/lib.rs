@@ -1,7 +1,7 @@
 //! The `#[process_target]` attribute of the `multiprocess` crate; use it through that crate.
 //!
-//! The way of one item: [`item`] tells its kind; [`target`] takes functions, [`job`] takes `impl` blocks;
-//! each checks all, reports all through [`report`], and expands only what is sound. What is not is given
+//! The way of one item: `item` tells its kind; `target` takes functions, `job` takes `impl` blocks;
+//! each checks all, reports all through `report`, and expands only what is sound. What is not is given
 //! back as it was, so that the editor keeps working.
 
 mod args;

@@ -12,11 +12,10 @@ mod shm;
 mod sys;
 
 pub use codec::Handle;
-pub use error::{Ended, Error, JoinError, Panic, Result};
+pub use error::{Ended, Error, ExitStatus, JoinError, Panic, Result};
 pub use process::{
-    AuthKey, Builder, CurrentProcess, ExitStatus, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage,
-    Stdio, Target, TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process,
-    set_executable, spawn,
+    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,
+    TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
 };
 
 /// What generated code and the project's own tests see. Not for anyone else: it changes without notice.

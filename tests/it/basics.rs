@@ -314,9 +314,9 @@ fn a_handle_shows_itself() -> mp::Result<()> {
     let child = description.start()?;
     let shown = format!("{child:?}");
     assert!(shown.contains(&format!(r#"name: "shown", pid: {}"#, child.pid())), "{shown}");
-    assert!(shown.contains(r#"state: "started", daemon: true"#), "{shown}");
+    assert!(shown.contains(r#"state: started, daemon: true"#), "{shown}");
     child.terminate()?;
     child.join().unwrap_err();
-    assert!(format!("{child:?}").contains("state: ExitStatus(signal 15)"));
+    assert!(format!("{child:?}").contains("state: stopped, signal SIGTERM"));
     Ok(())
 }

@@ -132,7 +132,7 @@ fn arguments_and_directory_stay_the_parents() -> mp::Result<()> {
     assert_eq!(found.1, std::path::Path::new("/proc"));
     let error = mp::Process::new(place, ()).current_dir("/no/such").start().unwrap_err();
     assert_eq!(error.raw_os_error(), Some(2));
-    assert!(error.to_string().contains("in /no/such"), "{error}");
+    assert!(error.to_string().contains("enter the directory /no/such"), "{error}");
     Ok(())
 }
 

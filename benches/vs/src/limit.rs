@@ -11,11 +11,11 @@ use crate::Failure;
 const CHILD: &str = "--the-limit's-child";
 
 /// Asked first of all in `main`; a process for which it holds starts nothing.
-pub fn is_child() -> bool {
+pub(crate) fn is_child() -> bool {
     env::args_os().nth(1).is_some_and(|argument| argument == CHILD)
 }
 
-pub fn child() -> ExitCode {
+pub(crate) fn child() -> ExitCode {
     let mut word = [0; 8];
     let done = stdin().read_exact(&mut word).and_then(|()| {
         let x = u64::from_ne_bytes(word);
@@ -26,7 +26,7 @@ pub fn child() -> ExitCode {
     if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-pub fn start_and_join(x: u64) -> Result<u64, Failure> {
+pub(crate) fn start_and_join(x: u64) -> Result<u64, Failure> {
     let mut child = Command::new("/proc/self/exe").arg(CHILD).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let (Some(mut stdin), Some(mut stdout)) = (child.stdin.take(), child.stdout.take()) else {
         return Err("the child has no pipes".into());

@@ -11,7 +11,7 @@ use crate::Failure;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/python.py");
 
-pub struct Python {
+pub(crate) struct Python {
     version: String,
     child: Child,
     stdin: Option<ChildStdin>,
@@ -19,7 +19,7 @@ pub struct Python {
 }
 
 impl Python {
-    pub fn start() -> Result<Self, Failure> {
+    pub(crate) fn start() -> Result<Self, Failure> {
         let mut child = Command::new("python3")
             .args(["-B", SCRIPT])
             .stdin(Stdio::piped())
@@ -34,12 +34,12 @@ impl Python {
         Ok(python)
     }
 
-    pub fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
     /// One start and join by this method, timed inside.
-    pub fn time(&self, method: &str) -> Result<Duration, Failure> {
+    pub(crate) fn time(&self, method: &str) -> Result<Duration, Failure> {
         let mut stdin = self.stdin.as_ref().ok_or("python3 has no stdin")?;
         stdin.write_all(format!("{method}\n").as_bytes())?;
         self.line()?.parse().map(Duration::from_nanos).map_err(|_| "python3 said no number".into())

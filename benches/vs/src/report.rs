@@ -2,19 +2,19 @@
 
 use std::{env, fs, process::Command, time::Duration};
 
-pub struct Report {
+pub(crate) struct Report {
     unit: Duration,
     verdicts: Vec<String>,
 }
 
-pub enum Target {
+pub(crate) enum Target {
     AtMost(f64),
     AtLeast(f64),
 }
 
 impl Report {
     /// Says first where and of what the numbers are.
-    pub fn new(rounds: usize) -> Self {
+    pub(crate) fn new(rounds: usize) -> Self {
         let linked = if cfg!(target_feature = "crt-static") { "static" } else { "dynamic" };
         println!("machine  {}", machine());
         println!("kernel   {}", read("/proc/sys/kernel/osrelease"));
@@ -36,20 +36,20 @@ impl Report {
     }
 
     /// From here on ratios are to `unit`.
-    pub fn section(&mut self, title: &str, unit_name: &str, unit: Duration) {
+    pub(crate) fn section(&mut self, title: &str, unit_name: &str, unit: Duration) {
         println!("\n{title:<52} {:>11} {:>16}", "median", format!("/ {unit_name}"));
         self.unit = unit;
     }
 
-    pub fn line(&self, name: &str, time: Duration) {
+    pub(crate) fn line(&self, name: &str, time: Duration) {
         println!("  {name:<50} {:>8.3} ms {:>16.2}", time.as_secs_f64() * 1e3, ratio(time, self.unit));
     }
 
-    pub fn note(&self, note: &str) {
+    pub(crate) fn note(&self, note: &str) {
         println!("\n{note}");
     }
 
-    pub fn verdict(&mut self, target: Target, what: &str, time: Duration, other: Duration) {
+    pub(crate) fn verdict(&mut self, target: Target, what: &str, time: Duration, other: Duration) {
         let ratio = ratio(time, other);
         let (reached, wanted) = match target {
             Target::AtMost(most) => (ratio <= most, format!("at most {most:.2}")),
@@ -59,7 +59,7 @@ impl Report {
         self.verdicts.push(format!("  {verdict:<8} {ratio:>8.2} {what} ({wanted})"));
     }
 
-    pub fn print_verdicts(&self) {
+    pub(crate) fn print_verdicts(&self) {
         println!("\ntargets");
         for verdict in &self.verdicts {
             println!("{verdict}");

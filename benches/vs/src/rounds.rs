@@ -5,10 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::Failure;
 
 /// Does its work once and says how long that took.
-pub type Contestant<'a> = &'a mut dyn FnMut() -> Result<Duration, Failure>;
+pub(crate) type Contestant<'a> = &'a mut dyn FnMut() -> Result<Duration, Failure>;
 
 /// So many rounds; returns the median of each. A few rounds before do not count.
-pub fn take_turns<const N: usize>(rounds: usize, contestants: [Contestant<'_>; N]) -> Result<[Duration; N], Failure> {
+pub(crate) fn take_turns<const N: usize>(
+    rounds: usize,
+    contestants: [Contestant<'_>; N],
+) -> Result<[Duration; N], Failure> {
     let mut taken = [const { Vec::new() }; N];
     let mut order: [usize; N] = std::array::from_fn(|index| index);
     let mut dice = Dice::new();
@@ -25,10 +28,10 @@ pub fn take_turns<const N: usize>(rounds: usize, contestants: [Contestant<'_>; N
     Ok(taken.each_mut().map(|times| median(times)))
 }
 
-pub fn median(times: &mut [Duration]) -> Duration {
+pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times.sort_unstable();
     let half = times.len() / 2;
-    if times.len() % 2 == 0 { (times[half - 1] + times[half]) / 2 } else { times[half] }
+    if times.len().is_multiple_of(2) { (times[half - 1] + times[half]) / 2 } else { times[half] }
 }
 
 /// Marsaglia's xorshift64.

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::Error;
+use super::{Error, ExitStatus};
 
 /// Why there is no result: how the child ended instead of returning one.
 ///
@@ -26,7 +26,7 @@ use super::Error;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The function panicked. Also with `panic = "abort"`, where the process then ends by SIGABRT.
@@ -95,9 +95,12 @@ impl fmt::Display for JoinError {
             Self::Aborted(_) => write!(f, "{ended} aborted (SIGABRT)"),
             Self::StackOverflow(_) => write!(f, "{ended} overflowed its stack (SIGSEGV); `ulimit -s` sets its size"),
             Self::OutOfMemory(_) => write!(f, "{ended} was killed by the kernel for want of memory (SIGKILL)"),
-            Self::Killed(_) => write!(f, "{ended} was killed by {}", SignalName(ended.signal())),
-            Self::Refused(_, error) => write!(f, "{ended} could not run its target: {error}"),
-            Self::Undecodable(_, error) => write!(f, "{ended} returned a result that was lost: {error}"),
+            Self::Killed(_) => match ended.exit_status() {
+                Some(status) => write!(f, "{ended} was killed by {status}"),
+                None => write!(f, "{ended} was killed"),
+            },
+            Self::Refused(_, error) => write!(f, "{ended} did not run its target: {error}"),
+            Self::Undecodable(_, error) => write!(f, "the result of {ended} was lost: {error}"),
             Self::Taken(_) => {
                 write!(
                     f,
@@ -113,38 +116,26 @@ impl fmt::Display for JoinError {
     }
 }
 
-impl std::error::Error for JoinError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Refused(_, error) | Self::Undecodable(_, error) | Self::Wait(_, error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-struct SignalName(Option<i32>);
-
-impl fmt::Display for SignalName {
+/// The same as [`Display`](fmt::Display): it is what `main` prints of an error that it returns.
+impl fmt::Debug for JoinError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(number) = self.0 else { return f.write_str("a signal") };
-        match nix::sys::signal::Signal::try_from(number) {
-            Ok(signal) => f.write_str(signal.as_str()),
-            Err(_) => write!(f, "signal {number}"),
-        }
+        fmt::Display::fmt(self, f)
     }
 }
+
+/// It has no `source`: the text of an inner error is part of this one's.
+impl std::error::Error for JoinError {}
 
 /// A child that is no more: who it was, and the exit status that the kernel kept of it.
 #[derive(Clone)]
 pub struct Ended(Arc<Facts>);
 
-#[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) name: String,
     pub(crate) pid: u32,
     pub(crate) target: &'static str,
-    pub(crate) code: Option<i32>,
-    pub(crate) signal: Option<i32>,
+    /// `None`: nobody knows.
+    pub(crate) status: Option<ExitStatus>,
 }
 
 impl Ended {
@@ -173,13 +164,19 @@ impl Ended {
     /// The exit code, if it exited by itself.
     #[must_use]
     pub fn code(&self) -> Option<i32> {
-        self.0.code
+        self.0.status?.code()
     }
 
     /// The number of the signal that ended it, if one did.
     #[must_use]
     pub fn signal(&self) -> Option<i32> {
-        self.0.signal
+        self.0.status?.signal()
+    }
+
+    /// Both as one; `None` where someone else collected the status.
+    #[must_use]
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.0.status
     }
 }
 
@@ -191,7 +188,12 @@ impl fmt::Display for Ended {
 
 impl fmt::Debug for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        f.debug_struct("Ended")
+            .field("name", &self.name())
+            .field("pid", &self.pid())
+            .field("target", &self.target())
+            .field("status", &self.exit_status())
+            .finish()
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, fmt, io, sync::Arc};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::JoinError;
 
 /// The result of this crate's functions.
@@ -35,7 +37,12 @@ struct Inner {
 
 #[derive(Clone)]
 enum Kind {
-    Os { action: Cow<'static, str>, cause: Arc<io::Error> },
+    Os {
+        action: Cow<'static, str>,
+        cause: Arc<io::Error>,
+    },
+    /// Of another process.
+    Told(Told),
     Encode(String),
     Decode(String),
     Invalid(Cow<'static, str>),
@@ -43,6 +50,26 @@ enum Kind {
     Protocol(Cow<'static, str>),
     Refused(String),
     Join(Box<JoinError>),
+}
+
+/// An error as it travels: text, and what the predicates answer.
+#[derive(Clone, Serialize, Deserialize)]
+struct Told {
+    category: Category,
+    errno: Option<i32>,
+    text: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+enum Category {
+    Os,
+    Encode,
+    Decode,
+    Invalid,
+    Unsupported,
+    Protocol,
+    Refused,
+    Join,
 }
 
 impl Error {
@@ -56,37 +83,37 @@ impl Error {
     /// ```
     #[must_use]
     pub fn is_encode(&self) -> bool {
-        matches!(self.0.kind, Kind::Encode(_))
+        self.category() == Category::Encode
     }
 
     /// Whether bytes could not be turned into the value that was asked for.
     #[must_use]
     pub fn is_decode(&self) -> bool {
-        matches!(self.0.kind, Kind::Decode(_))
+        self.category() == Category::Decode
     }
 
     /// Whether the caller gave something that cannot work, such as an environment variable with a NUL byte.
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
-        matches!(self.0.kind, Kind::Invalid(_))
+        self.category() == Category::Invalid
     }
 
     /// Whether this program or system cannot do what was asked for, however often it is asked.
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
-        matches!(self.0.kind, Kind::Unsupported(_))
+        self.category() == Category::Unsupported
     }
 
     /// Whether the peer sent something that is not a message of ours.
     #[must_use]
     pub fn is_protocol(&self) -> bool {
-        matches!(self.0.kind, Kind::Protocol(_))
+        self.category() == Category::Protocol
     }
 
     /// Whether a child answered that it cannot run the target: it does not know it, or cannot decode its arguments.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        matches!(self.0.kind, Kind::Refused(_))
+        self.category() == Category::Refused
     }
 
     /// The number of the system's error (`errno`), where the cause is one.
@@ -94,6 +121,7 @@ impl Error {
     pub fn raw_os_error(&self) -> Option<i32> {
         match &self.0.kind {
             Kind::Os { cause, .. } => cause.raw_os_error(),
+            Kind::Told(told) => told.errno,
             _ => None,
         }
     }
@@ -148,6 +176,20 @@ impl Error {
         self
     }
 
+    fn category(&self) -> Category {
+        match &self.0.kind {
+            Kind::Os { .. } => Category::Os,
+            Kind::Told(told) => told.category,
+            Kind::Encode(_) => Category::Encode,
+            Kind::Decode(_) => Category::Decode,
+            Kind::Invalid(_) => Category::Invalid,
+            Kind::Unsupported(_) => Category::Unsupported,
+            Kind::Protocol(_) => Category::Protocol,
+            Kind::Refused(_) => Category::Refused,
+            Kind::Join(_) => Category::Join,
+        }
+    }
+
     fn new(kind: Kind) -> Self {
         Self(Arc::new(Inner { kind, context: Vec::new() }))
     }
@@ -169,6 +211,7 @@ impl fmt::Display for Error {
             Kind::Encode(text) => write!(f, "cannot encode: {text}"),
             Kind::Decode(text) => write!(f, "cannot decode: {text}"),
             Kind::Refused(text) => f.write_str(text),
+            Kind::Told(told) => f.write_str(&told.text),
             Kind::Invalid(text) | Kind::Unsupported(text) | Kind::Protocol(text) => f.write_str(text),
             Kind::Join(error) => error.fmt(f),
         }
@@ -182,16 +225,9 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {
-    /// The cause as a value, for the system's errors and for [`JoinError`]; its text is already part of this error's.
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.0.kind {
-            Kind::Os { cause, .. } => Some(cause.as_ref()),
-            Kind::Join(error) => Some(error.as_ref()),
-            _ => None,
-        }
-    }
-}
+/// It has no `source`: the text of the cause is part of this one's. [`Error::raw_os_error`] and
+/// [`Error::as_join_error`] have the causes as values.
+impl std::error::Error for Error {}
 
 impl serde::ser::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
@@ -202,5 +238,20 @@ impl serde::ser::Error for Error {
 impl serde::de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::decode(message.to_string())
+    }
+}
+
+/// So that a target may return [`Result`]: the text, the number of the system's error and what the predicates
+/// answer arrive; a [`JoinError`] arrives as its text.
+impl Serialize for Error {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let told = Told { category: self.category(), errno: self.raw_os_error(), text: self.to_string() };
+        told.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Error {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Told::deserialize(deserializer).map(|told| Self::new(Kind::Told(told)))
     }
 }

@@ -6,7 +6,9 @@
 
 mod join;
 mod kind;
+mod status;
 
 pub(crate) use join::Facts;
 pub use join::{Ended, JoinError, Panic};
 pub use kind::{Error, Result};
+pub use status::ExitStatus;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     codec::Encoder,
-    error::{Ended, Facts, JoinError, Result},
+    error::{Ended, ExitStatus, Facts, JoinError, Result},
 };
 
 /// Starts `target` with `args` in a child process, with nothing changed: `Process::new(target, args).start()`.
@@ -210,8 +210,7 @@ impl<F: Target> Builder<F> {
                 name: super::current_process().name(),
                 pid: std::process::id(),
                 target: F::ID.name(),
-                code: Some(super::exit_code::number(code)),
-                signal: None,
+                status: Some(ExitStatus::exited(super::exit_code::number(code))),
             }))
         })
     }
@@ -250,7 +249,7 @@ impl<F: Target> fmt::Debug for Builder<F> {
         f.debug_struct("Builder")
             .field("name", &self.name.clone().unwrap_or_else(|| default_name(&self.identity)))
             .field("target", &F::ID.name())
-            .field("state", &"initial")
+            .field("state", &format_args!("initial"))
             .field("daemon", &self.options.daemon)
             .finish_non_exhaustive()
     }

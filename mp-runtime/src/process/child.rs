@@ -14,9 +14,10 @@ use nix::libc;
 use super::{
     TargetId, children, oom,
     outcome::{self, Outcome},
+    status::status,
 };
 use crate::{
-    error::{Ended, Error, Facts, JoinError, Result},
+    error::{Ended, Error, ExitStatus, Facts, JoinError, Result},
     sys::{
         clone, pidfd,
         poll::{self, Deadline},
@@ -159,18 +160,16 @@ impl Child {
     }
 
     pub(super) fn ended(&self, end: &End) -> Ended {
-        let (code, signal) = match end.exit.map(|exit| exit.how) {
-            Some(How::Exited(code)) => (Some(code), None),
-            Some(How::Signaled { signal, .. }) => (None, Some(signal)),
-            None => (None, None),
-        };
-        Ended::new(Facts { name: self.name(), pid: self.pid, target: self.target.name(), code, signal })
+        self.described(end.exit.map(status))
     }
 
     /// For an error of the wait itself: it has not ended, as far as anyone knows.
     pub(super) fn unknown(&self) -> Ended {
-        let facts = Facts { name: self.name(), pid: self.pid, target: self.target.name(), code: None, signal: None };
-        Ended::new(facts)
+        self.described(None)
+    }
+
+    fn described(&self, status: Option<ExitStatus>) -> Ended {
+        Ended::new(Facts { name: self.name(), pid: self.pid, target: self.target.name(), status })
     }
 
     fn was_out_of_memory(&self) -> bool {
@@ -193,10 +192,10 @@ impl fmt::Debug for Child {
         let mut description = f.debug_struct("Process");
         description.field("name", &self.name()).field("pid", &self.pid).field("target", &self.target.name());
         match &*self.state() {
-            State::Running { .. } => description.field("state", &"started"),
-            State::Ended(end) => match end.exit {
-                Some(exit) => description.field("state", &super::ExitStatus::from(exit)),
-                None => description.field("state", &"unknown"),
+            State::Running { .. } => description.field("state", &format_args!("started")),
+            State::Ended(end) => match end.exit.map(status) {
+                Some(status) => description.field("state", &format_args!("stopped, {status}")),
+                None => description.field("state", &format_args!("unknown")),
             },
         };
         description.field("daemon", &self.daemon).finish_non_exhaustive()

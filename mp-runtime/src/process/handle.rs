@@ -11,16 +11,17 @@ use std::{
 use nix::libc;
 
 use super::{
-    ExitStatus, ResourceUsage,
+    ResourceUsage,
     child::{Child, End},
     children,
     outcome::Outcome,
     reaper,
+    status::status,
     target::Output,
 };
 use crate::{
     codec::Decoder,
-    error::{JoinError, Result},
+    error::{ExitStatus, JoinError, Result},
     sys::poll::Deadline,
 };
 
@@ -139,7 +140,7 @@ impl<T: Output> Process<T> {
         }
         let mut decoder = Decoder::new(message);
         let value = T::decode(&mut decoder).and_then(|value| decoder.finish().map(|()| value));
-        value.map_err(|error| JoinError::Undecodable(self.child.ended(end), error))
+        value.map_err(|error| JoinError::Undecodable(self.child.ended(end), error.context("it does not decode")))
     }
 }
 
@@ -211,7 +212,7 @@ impl<T> Process<T> {
     /// How it ended; `None` while it is running, and where someone else collected the status.
     #[must_use]
     pub fn exit_status(&self) -> Option<ExitStatus> {
-        self.ended()?.exit.map(ExitStatus::from)
+        self.ended()?.exit.map(status)
     }
 
     /// What it has used; `None` while it is running, and where someone else collected the status.

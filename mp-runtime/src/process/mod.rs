@@ -35,6 +35,6 @@ pub use handle::{Process, Untyped, active_children};
 pub use lifeline::OnParentDeath;
 pub use options::set_executable;
 pub use outcome::Ran;
-pub use status::{ExitStatus, ResourceUsage};
+pub use status::ResourceUsage;
 pub use stdio::Stdio;
 pub use target::{Argument, Arguments, Entry, Job, JobTarget, Never, Output, Target, TargetId};

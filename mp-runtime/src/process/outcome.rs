@@ -57,7 +57,7 @@ pub(super) fn run<T: Target>(decoder: &mut Decoder<'_>) -> Ran {
     let mut encoder = Encoder::default();
     Ran(match encoder.put(output.value()).and_then(|()| encoder.finish()) {
         Ok(encoded) => How::Returned(encoded),
-        Err(error) => How::Unencodable(error),
+        Err(error) => How::Unencodable(error.context("it does not encode")),
     })
 }
 

@@ -1,97 +1,17 @@
-//! How a process ended, as data.
+//! How a process ended and what it used, from what the kernel says of it.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
-use crate::sys::waitid::{Exit, How};
+use crate::{
+    error::ExitStatus,
+    sys::waitid::{Exit, How},
+};
 
-/// The exit status of an ended process, as `waitid(2)` gave it.
-///
-/// # Examples
-///
-/// ```
-/// use multiprocess as mp;
-///
-/// #[mp::process_target]
-/// fn wait_for_ever() {
-///     loop {
-///         std::thread::park();
-///     }
-/// }
-///
-/// # fn main() -> mp::Result<()> {
-/// let child = mp::spawn(wait_for_ever, ())?;
-/// assert!(child.exit_status().is_none());
-/// child.terminate()?;
-/// child.join().unwrap_err();
-/// let status = child.exit_status().unwrap();
-/// assert_eq!(status.signal(), Some(15));
-/// assert_eq!(status.as_python(), -15);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ExitStatus {
-    code: Option<i32>,
-    signal: Option<i32>,
-    core_dumped: bool,
-}
-
-impl ExitStatus {
-    /// The exit code, if the process exited by itself.
-    #[must_use]
-    pub fn code(self) -> Option<i32> {
-        self.code
-    }
-
-    /// The number of the signal that ended it, if one did.
-    #[must_use]
-    pub fn signal(self) -> Option<i32> {
-        self.signal
-    }
-
-    /// Whether it left a core dump.
-    #[must_use]
-    pub fn core_dumped(self) -> bool {
-        self.core_dumped
-    }
-
-    /// Whether it exited by itself with code 0.
-    #[must_use]
-    pub fn success(self) -> bool {
-        self.code == Some(0)
-    }
-
-    /// Python's `exitcode`: the code, or the negative number of the signal.
-    #[must_use]
-    pub fn as_python(self) -> i32 {
-        self.code.or(self.signal.map(|signal| -signal)).unwrap_or_default()
-    }
-}
-
-impl From<Exit> for ExitStatus {
-    fn from(exit: Exit) -> Self {
-        match exit.how {
-            How::Exited(code) => Self { code: Some(code), signal: None, core_dumped: false },
-            How::Signaled { signal, core_dumped } => Self { code: None, signal: Some(signal), core_dumped },
-        }
-    }
-}
-
-impl fmt::Display for ExitStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.code, self.signal) {
-            (Some(code), _) => write!(f, "exit code {code}"),
-            (None, Some(signal)) => {
-                write!(f, "signal {signal}{}", if self.core_dumped { " (core dumped)" } else { "" })
-            }
-            (None, None) => f.write_str("unknown"),
-        }
-    }
-}
-
-impl fmt::Debug for ExitStatus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ExitStatus({self})")
+/// The status in what `waitid(2)` gave.
+pub(super) fn status(exit: Exit) -> ExitStatus {
+    match exit.how {
+        How::Exited(code) => ExitStatus::exited(code),
+        How::Signaled { signal, core_dumped } => ExitStatus::signaled(signal, core_dumped),
     }
 }
 

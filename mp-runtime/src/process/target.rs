@@ -153,7 +153,7 @@ arguments!(A B C D E F G H I J K L M N O P);
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a process target",
     label = "cannot be sent to a child process",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or wrap files and sockets in `multiprocess::Handle`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a file or socket goes into `multiprocess::Handle`"
 )]
 pub trait Argument: Serialize + DeserializeOwned {}
 
@@ -164,7 +164,8 @@ impl<T: Serialize + DeserializeOwned> Argument for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the result of a process target",
     label = "cannot be sent back from a child process",
-    note = "derive `serde::Serialize` and `serde::Deserialize` for it, or wrap files and sockets in `multiprocess::Handle`"
+    note = "derive `serde::Serialize` and `serde::Deserialize` for it; a file or socket goes into `multiprocess::Handle`; \
+            of an error type that is not yours, such as `std::io::Error`, return the text: `Result<T, String>`"
 )]
 pub trait Output: Sized + 'static {
     #[doc(hidden)]

@@ -4,14 +4,15 @@
 //! (`CLONE_VM | CLONE_VFORK`), so nothing is copied however large the parent is. Three rules keep that sound:
 //! all signals are blocked until the new program unblocks them, so no handler of the parent's runs in the
 //! child; the child allocates nothing, locks nothing and only makes system calls; what it wants to say it
-//! writes into [`Plan::failure`], which the parent reads after it is gone.
+//! writes into [`Failure`], which the parent reads after it is gone.
 
 use std::{
+    convert::Infallible,
     ffi::{CStr, c_char, c_int, c_void},
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
     ptr,
-    sync::atomic::{AtomicBool, AtomicI32, Ordering},
+    sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
 };
 
 use super::{errno::check, poll, signal, waitid};
@@ -76,15 +77,39 @@ pub(crate) struct Child {
     pub(crate) pidfd: OwnedFd,
 }
 
+/// Where a start failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// There never was a child.
+    Clone,
+    /// The child could not put its descriptors into place,
+    Descriptors,
+    /// could not enter its directory,
+    Directory,
+    /// could not execute the program.
+    Execute,
+}
+
 /// Starts the program.
 ///
 /// # Errors
 ///
-/// Whatever stopped the child before it became the program, such as ENOENT of the directory or the executable.
-pub(crate) fn start(program: &Program<'_>) -> io::Result<Child> {
+/// Whatever stopped the child before it became the program, and at which step.
+pub(crate) fn start(program: &Program<'_>) -> Result<Child, (Step, io::Error)> {
     let arguments = null_terminated(program.arguments);
     let environment = null_terminated(program.environment);
-    let plan = Plan { program, arguments: &arguments, environment: &environment, failure: AtomicI32::new(0) };
+    let plan = Plan { program, arguments: &arguments, environment: &environment, failure: Failure::default() };
+
+    let child = clone(&plan).map_err(|error| (Step::Clone, error))?;
+    let Some(failure) = plan.failure.read() else { return Ok(child) };
+    // It is on its way out; nobody else knows of it, so its zombie is ours to remove.
+    if poll::readable(&child.pidfd, poll::Deadline::NEVER).is_ok() {
+        waitid::try_reap(&child.pidfd).ok();
+    }
+    Err(failure)
+}
+
+fn clone(plan: &Plan<'_>) -> io::Result<Child> {
     // A little over what posix_spawn takes for the same calls; on the heap, so that it costs no mapping.
     let mut stack = vec![0_u128; 1024];
     let mut pidfd: RawFd = -1;
@@ -99,25 +124,17 @@ pub(crate) fn start(program: &Program<'_>) -> io::Result<Child> {
             become_program,
             stack.as_mut_ptr_range().end.cast(),
             libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD,
-            ptr::from_ref(&plan).cast_mut().cast(),
+            ptr::from_ref(plan).cast_mut().cast(),
             ptr::from_mut(&mut pidfd),
         )
     };
     let pid = check(pid);
     drop(blocked);
 
-    let pid = pid?;
+    let pid = pid?.unsigned_abs();
     // SAFETY: the kernel has just made this descriptor for us.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    match plan.failure.load(Ordering::Acquire) {
-        0 => Ok(Child { pid: pid.unsigned_abs(), pidfd }),
-        errno => {
-            // It is on its way out; nobody else knows of it, so its zombie is ours to remove.
-            poll::readable(&pidfd, poll::Deadline::NEVER)?;
-            waitid::try_reap(&pidfd).ok();
-            Err(io::Error::from_raw_os_error(errno))
-        }
-    }
+    Ok(Child { pid, pidfd })
 }
 
 fn null_terminated(strings: &[&CStr]) -> Vec<*const c_char> {
@@ -128,8 +145,28 @@ struct Plan<'a> {
     program: &'a Program<'a>,
     arguments: &'a [*const c_char],
     environment: &'a [*const c_char],
-    /// `errno` of the call that failed in the child; written before it ends, read after.
-    failure: AtomicI32,
+    failure: Failure,
+}
+
+/// Written by the child before it ends, read by the parent after.
+#[derive(Default)]
+struct Failure {
+    step: AtomicU8,
+    /// Zero: there was none.
+    errno: AtomicI32,
+}
+
+impl Failure {
+    fn at(&self, step: Step) {
+        self.step.store(step as u8, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Option<(Step, io::Error)> {
+        let errno = self.errno.load(Ordering::Acquire);
+        let steps = [Step::Clone, Step::Descriptors, Step::Directory, Step::Execute];
+        let step = steps.get(usize::from(self.step.load(Ordering::Relaxed))).copied()?;
+        (errno != 0).then(|| (step, io::Error::from_raw_os_error(errno)))
+    }
 }
 
 /// The child's few steps in its parent's memory.
@@ -137,14 +174,28 @@ extern "C" fn become_program(plan: *mut c_void) -> c_int {
     // SAFETY: this is the pointer that `start` passed, to a plan that lives until this process has execed or ended.
     let plan = unsafe { &*plan.cast::<Plan<'_>>() };
     let Err(error) = try_become(plan);
-    plan.failure.store(error.raw_os_error().unwrap_or(libc::EINVAL), Ordering::Release);
+    plan.failure.errno.store(error.raw_os_error().unwrap_or(libc::EINVAL), Ordering::Release);
     127
 }
 
-fn try_become(plan: &Plan<'_>) -> io::Result<std::convert::Infallible> {
+fn try_become(plan: &Plan<'_>) -> io::Result<Infallible> {
     let program = plan.program;
     #[cfg(feature = "faults")]
     crate::fault::point_before_exec(program.environment);
+    plan.failure.at(Step::Descriptors);
+    put_descriptors(program)?;
+    if let Some(directory) = program.directory {
+        plan.failure.at(Step::Directory);
+        // SAFETY: a NUL-terminated string.
+        check(unsafe { libc::chdir(directory.as_ptr()) })?;
+    }
+    plan.failure.at(Step::Execute);
+    // SAFETY: NUL-terminated strings and null-terminated arrays of them, alive until the call succeeds.
+    unsafe { libc::execve(program.executable.as_ptr(), plan.arguments.as_ptr(), plan.environment.as_ptr()) };
+    Err(io::Error::last_os_error())
+}
+
+fn put_descriptors(program: &Program<'_>) -> io::Result<()> {
     for (stream, number) in program.streams.iter().zip(0..) {
         match stream {
             Stream::Fd(fd) => put(fd.as_raw_fd(), number)?,
@@ -160,14 +211,8 @@ fn try_become(plan: &Plan<'_>) -> io::Result<std::convert::Infallible> {
     put(lifeline, LIFELINE)?;
     // SAFETY: closes descriptors of this process only: the table was copied, not shared. They are all
     // close-on-exec or forgotten by whoever opened them; either way none of them is the new program's business.
-    check(unsafe { libc::syscall(libc::SYS_close_range, FIRST_CLOSED, libc::c_uint::MAX, 0) } as c_int)?;
-    if let Some(directory) = program.directory {
-        // SAFETY: a NUL-terminated string.
-        check(unsafe { libc::chdir(directory.as_ptr()) })?;
-    }
-    // SAFETY: NUL-terminated strings and null-terminated arrays of them, alive until the call succeeds.
-    unsafe { libc::execve(program.executable.as_ptr(), plan.arguments.as_ptr(), plan.environment.as_ptr()) };
-    Err(io::Error::last_os_error())
+    let closed = unsafe { libc::syscall(libc::SYS_close_range, FIRST_CLOSED, libc::c_uint::MAX, 0) };
+    check(closed as c_int).map(drop)
 }
 
 fn put(fd: RawFd, number: RawFd) -> io::Result<()> {

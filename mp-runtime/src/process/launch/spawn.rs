@@ -6,7 +6,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
-    path::PathBuf,
+    path::Path,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -32,7 +32,7 @@ use crate::{
     ipc::{Incoming, try_recv},
     process::current_process,
     sys::{
-        clone::{self, Program},
+        clone::{self, Program, Step},
         fcntl::above_stdio,
         poll::{self, Deadline},
         socket,
@@ -78,10 +78,10 @@ pub(crate) fn start(
     let (control, childs_end) = control_pair()?;
     // It waits on the socket for a child that is not there yet; if there never is one, it goes with the socket.
     preparation.send(&control, kind::PREPARATION)?;
-    let process = exec(options, foreign.as_ref(), &childs_end)?;
+    let process = exec(options, foreign.as_deref(), &childs_end)?;
     drop(childs_end);
 
-    let greeted = if foreign.is_some() { greet(&process, &control) } else { Ok(()) };
+    let greeted = foreign.as_deref().map_or(Ok(()), |path| greet(path, &process, &control));
     let child = Arc::new(Child::new(name.to_owned(), target, daemon, process, control));
     if let Err(error) = greeted {
         child.signal(libc::SIGKILL)?;
@@ -98,7 +98,7 @@ fn control_pair() -> Result<(OwnedFd, OwnedFd)> {
     Ok((control, above_stdio(childs_end).map_err(doing)?))
 }
 
-fn exec(options: Options, foreign: Option<&PathBuf>, control: &OwnedFd) -> Result<clone::Child> {
+fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<clone::Child> {
     let executable = match foreign {
         Some(path) => c_string(path.as_os_str())?,
         None => c"/proc/self/exe".to_owned(),
@@ -117,10 +117,17 @@ fn exec(options: Options, foreign: Option<&PathBuf>, control: &OwnedFd) -> Resul
         control: control.as_fd(),
         lifeline: lifeline::for_children()?,
     };
-    clone::start(&program).map_err(|error| {
-        let place =
-            directory.as_ref().map(|directory| format!(" in {}", directory.to_string_lossy())).unwrap_or_default();
-        Error::os(format!("execute {}{place}", executable.to_string_lossy()), error)
+    clone::start(&program).map_err(|(step, error)| {
+        let doing = match step {
+            Step::Clone => "make a process".to_owned(),
+            Step::Descriptors => "put the descriptors of the child into place".to_owned(),
+            Step::Directory => {
+                let directory = directory.as_deref().unwrap_or_default();
+                format!("enter the directory {}", directory.to_string_lossy())
+            }
+            Step::Execute => format!("execute {}", executable.to_string_lossy()),
+        };
+        Error::os(doing, error)
     })
 }
 
@@ -136,16 +143,16 @@ fn borrowed(strings: &[CString]) -> Vec<&CStr> {
 }
 
 /// Waits for the first word of a program that may not be one of ours.
-fn greet(process: &clone::Child, control: &OwnedFd) -> Result<()> {
+fn greet(path: &Path, process: &clone::Child, control: &OwnedFd) -> Result<()> {
     let waited = poll::any_readable(&[control.as_fd(), process.pidfd.as_fd()], Deadline::after(GREETING))
         .map_err(|error| Error::os("wait for the program's first word", error))?;
     match try_recv(control)? {
         Incoming::Message(message) if message.kind() == kind::HELLO => Ok(()),
         Incoming::Message(message) if message.kind() == kind::REFUSED => Ok(()),
-        Incoming::Message(_) => Err(Error::protocol("the program's first word is not a greeting")),
+        Incoming::Message(_) => Err(Error::protocol(format!("the first word of {} is not a greeting", path.display()))),
         Incoming::Nothing | Incoming::End => Err(Error::unsupported(match waited {
-            Some(_) => "the program ended without a word; does it link `multiprocess`?".to_owned(),
-            None => format!("the program has not said a word for {GREETING:?}; does it link `multiprocess`?"),
+            Some(_) => format!("{} ended without a word; does it link `multiprocess`?", path.display()),
+            None => format!("{} has not said a word for {GREETING:?}; does it link `multiprocess`?", path.display()),
         })),
     }
 }

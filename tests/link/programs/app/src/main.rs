@@ -12,13 +12,13 @@ use toolbox as _;
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result {
-    let mut arguments = env::args_os().skip(1);
-    let (log, what) = (arguments.next().ok_or("no LOG")?, arguments.next().ok_or("no WHAT")?);
+    let mut given = env::args_os().skip(1);
+    let (log, what) = (given.next().ok_or("no LOG")?, given.next().ok_or("no WHAT")?);
     main_has_begun(log.as_ref())?;
     match what.to_str() {
         Some("tour") => tour(),
         Some("start") => start(),
-        Some("plugin") => foreign::visit(arguments.next().ok_or("no PLUGIN")?),
+        Some("plugin") => foreign::visit(given.next().ok_or("no PLUGIN")?),
         Some("privileged") => {
             println!("secure {}", foreign::is_secure());
             println!("variable {}", env::var_os("MULTIPROCESS_CHILD").is_some());

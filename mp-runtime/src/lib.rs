@@ -23,6 +23,8 @@ pub use process::{
 pub mod __private {
     pub use inventory;
 
+    #[cfg(any(test, feature = "faults"))]
+    pub use crate::codec::decode_anything;
     pub use crate::{Job, Never, Target, TargetId};
     pub use crate::{
         codec::Decoder,

@@ -11,6 +11,8 @@
 //! `encoder.rs` and `decoder.rs` are the two halves of serde's data model; `scalar.rs` is the one file that
 //! knows bincode; `frame.rs` is how a message looks on a socket.
 
+#[cfg(any(test, feature = "faults"))]
+mod anything;
 mod blocks;
 mod decoder;
 mod encoder;
@@ -21,6 +23,8 @@ mod scalar;
 #[cfg(test)]
 mod tests;
 
+#[cfg(any(test, feature = "faults"))]
+pub use anything::decode_anything;
 pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 pub(crate) use frame::{Encoded, MAX_FRAME, Message};

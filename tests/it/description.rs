@@ -266,6 +266,14 @@ fn authkeys_are_shared_by_a_program() -> mp::Result<()> {
     assert_ne!(own.as_bytes(), [0; 32]);
     assert_eq!(mp::spawn(authkey, ())?.join()?, own.as_bytes());
     assert_eq!(format!("{own:?}"), "AuthKey(…)");
+
+    #[mp::process_target]
+    fn hands_on_another() -> (Vec<u8>, Vec<u8>) {
+        let before = authkey();
+        mp::current_process().set_authkey(b"another".to_vec());
+        (before, mp::spawn(authkey, ()).unwrap().join().unwrap())
+    }
+    assert_eq!(mp::spawn(hands_on_another, ())?.join()?, (own.as_bytes().to_vec(), b"another".to_vec()));
     Ok(())
 }
 

@@ -121,6 +121,11 @@ impl CurrentProcess {
     pub fn authkey(self) -> Result<AuthKey> {
         self.0.authkey()
     }
+
+    /// Replaces that secret, for this process and the children that it starts from now on.
+    pub fn set_authkey(self, key: impl Into<AuthKey>) {
+        *self.0.authkey.lock().unwrap_or_else(PoisonError::into_inner) = Some(key.into());
+    }
 }
 
 impl fmt::Debug for CurrentProcess {
@@ -204,7 +209,7 @@ pub(super) struct Current {
     identity: Vec<u32>,
     daemon: bool,
     depth: u32,
-    authkey: OnceLock<AuthKey>,
+    authkey: Mutex<Option<AuthKey>>,
     parent: Option<Parent>,
     children_numbered: AtomicU32,
 }
@@ -223,7 +228,7 @@ pub(super) fn current() -> &'static Current {
         identity: Vec::new(),
         daemon: false,
         depth: 0,
-        authkey: OnceLock::new(),
+        authkey: Mutex::new(None),
         parent: None,
         children_numbered: AtomicU32::new(0),
     })
@@ -236,7 +241,7 @@ pub(super) fn become_child(preparation: &Preparation, lifeline: OwnedFd) {
         identity: preparation.identity.clone(),
         daemon: preparation.daemon,
         depth: preparation.depth,
-        authkey: OnceLock::from(AuthKey::from(preparation.authkey.clone())),
+        authkey: Mutex::new(Some(AuthKey::from(preparation.authkey.clone()))),
         parent: Some(Parent { name: preparation.parent_name.clone(), pid: preparation.parent_pid, lifeline }),
         children_numbered: AtomicU32::new(0),
     };
@@ -256,10 +261,10 @@ impl Current {
     }
 
     pub(super) fn authkey(&self) -> Result<AuthKey> {
-        if let Some(key) = self.authkey.get() {
-            return Ok(key.clone());
+        let mut authkey = self.authkey.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*authkey {
+            Some(key) => Ok(key.clone()),
+            None => Ok(authkey.insert(AuthKey::random()?).clone()),
         }
-        let key = AuthKey::random()?;
-        Ok(self.authkey.get_or_init(|| key).clone())
     }
 }

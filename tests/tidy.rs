@@ -12,7 +12,7 @@ const LAYERS: [(&str, u32); 7] =
     [("sys", 0), ("shm", 1), ("sync", 1), ("codec", 2), ("ipc", 2), ("process", 3), ("pool", 4)];
 
 /// Stand beside all layers.
-const BESIDE: [&str; 2] = ["error", "fault"];
+const BESIDE: [&str; 3] = ["error", "event", "fault"];
 
 fn sources(below: &str) -> Vec<PathBuf> {
     let mut found: Vec<_> = walkdir::WalkDir::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(below))

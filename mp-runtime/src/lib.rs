@@ -5,6 +5,7 @@ compile_error!("multiprocess runs on 64-bit Linux with glibc only");
 
 mod codec;
 mod error;
+mod event;
 mod fault;
 mod ipc;
 mod process;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     codec::Encoder,
     error::{Ended, ExitStatus, Facts, JoinError, Result},
+    event,
 };
 
 /// Starts `target` with `args` in a child process, with nothing changed: `Process::new(target, args).start()`.
@@ -236,6 +237,7 @@ impl<F: Target> Builder<F> {
         launch::start(&name, self.identity, F::ID, self.options, put_args)
             .map(|child| Process::from_child(child, kill_on_drop))
             .map_err(|error| error.context(format!("cannot start process '{name}' (target {})", F::ID.name())))
+            .inspect_err(|error| event::refused(&name, error))
     }
 }
 

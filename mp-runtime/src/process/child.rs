@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Ended, Error, ExitStatus, Facts, JoinError, Result},
+    event,
     sys::{
         clone, pidfd,
         poll::{self, Deadline},
@@ -118,6 +119,7 @@ impl Child {
             *state = State::Ended(Arc::clone(&end));
             drop(state);
             children::forget(self);
+            event::ended(&self.name(), self.pid, end.exit.map(status));
             return Ok(Some(end));
         }
     }

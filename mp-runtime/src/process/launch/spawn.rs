@@ -29,6 +29,7 @@ use super::{
 use crate::{
     codec::Encoder,
     error::{Error, Result},
+    event,
     ipc::{Incoming, try_recv},
     process::current_process,
     sys::{
@@ -89,6 +90,7 @@ pub(crate) fn start(
         return Err(error);
     }
     children::add(Arc::clone(&child));
+    event::started(name, child.pid(), target.name());
     Ok(child)
 }
 

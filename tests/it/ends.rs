@@ -84,6 +84,15 @@ fn odd_panics_come_back_too() -> mp::Result<()> {
                 std::panic::set_hook(Box::new(|_| ()));
                 panic!("without our hook")
             }
+            5 => {
+                struct Bomb;
+                impl Drop for Bomb {
+                    fn drop(&mut self) {
+                        panic!("a payload that panics when dropped");
+                    }
+                }
+                std::panic::panic_any(Bomb)
+            }
             3 => {
                 std::panic::catch_unwind(|| panic!("first")).ok();
                 std::panic::resume_unwind(Box::new("second".to_owned()))
@@ -91,7 +100,8 @@ fn odd_panics_come_back_too() -> mp::Result<()> {
             _ => std::thread::spawn(|| panic!("in a thread")).join().unwrap_or_else(|e| std::panic::resume_unwind(e)),
         }
     }
-    let messages = ["a payload that is no text", "resumed", "without our hook", "second", "in a thread"];
+    let no_text = "a payload that is no text";
+    let messages = [no_text, "resumed", "without our hook", "second", "in a thread", no_text];
     for (kind, message) in (0..).zip(messages) {
         let error = quiet(odd, (kind,))?.join().unwrap_err();
         assert_eq!(error.panic().map(mp::Panic::message), Some(message), "{error}");

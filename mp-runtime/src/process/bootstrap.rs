@@ -150,7 +150,10 @@ fn tell(control: &OwnedFd, ran: thread::Result<Ran>) -> Result<i32> {
             REFUSED
         }
         Err(payload) => {
-            outcome::send(control, kind::PANICKED, &panic_hook::take(payload.as_ref()))?;
+            let panic = panic_hook::take(payload.as_ref());
+            // Its destructor may panic too, and this process is about to end anyway.
+            std::mem::forget(payload);
+            outcome::send(control, kind::PANICKED, &panic)?;
             PANICKED
         }
     };

@@ -7,7 +7,7 @@
 
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::OnceLock,
+    sync::{Mutex, PoisonError},
 };
 
 use nix::{fcntl::OFlag, unistd::pipe2};
@@ -51,23 +51,37 @@ pub enum OnParentDeath {
     Continue,
 }
 
+#[derive(Debug)]
 struct Lifeline {
+    /// Whose end it tells of.
+    process: u32,
     read: OwnedFd,
     /// Held, never used: its closing is the message.
     _write: OwnedFd,
 }
 
-static LIFELINE: OnceLock<Lifeline> = OnceLock::new();
+static LIFELINE: Mutex<Option<&'static Lifeline>> = Mutex::new(None);
 
 /// The end that this process's children inherit.
 pub(super) fn for_children() -> Result<BorrowedFd<'static>> {
-    if let Some(lifeline) = LIFELINE.get() {
-        return Ok(lifeline.read.as_fd());
+    let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let this = std::process::id();
+    match *lifeline {
+        Some(lifeline) if lifeline.process == this => Ok(lifeline.read.as_fd()),
+        // There is none yet; or this is a copy made by `fork`, and the one there tells of the original's end too.
+        _ => {
+            let new: &'static Lifeline = Box::leak(Box::new(Lifeline::new(this)?));
+            Ok(lifeline.insert(new).read.as_fd())
+        }
     }
-    let doing = |error| Error::os("make the pipe that tells children of this process's end", error);
-    let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| doing(errno.into()))?;
-    let lifeline = Lifeline { read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? };
-    Ok(LIFELINE.get_or_init(|| lifeline).read.as_fd())
+}
+
+impl Lifeline {
+    fn new(process: u32) -> Result<Self> {
+        let doing = |error| Error::os("make the pipe that tells children of this process's end", error);
+        let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| doing(errno.into()))?;
+        Ok(Self { process, read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? })
+    }
 }
 
 /// In a child: arms the inherited end. Returns the descriptor that hangs up when the parent ends, and

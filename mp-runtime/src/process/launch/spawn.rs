@@ -27,7 +27,7 @@ use super::{
     ready,
 };
 use crate::{
-    codec::Encoder,
+    codec::{Decoder, Encoder},
     error::{Error, Result},
     event,
     ipc::{Incoming, try_recv},
@@ -150,7 +150,9 @@ fn greet(path: &Path, process: &clone::Child, control: &OwnedFd) -> Result<()> {
         .map_err(|error| Error::os("wait for the program's first word", error))?;
     match try_recv(control)? {
         Incoming::Message(message) if message.kind() == kind::HELLO => Ok(()),
-        Incoming::Message(message) if message.kind() == kind::REFUSED => Ok(()),
+        Incoming::Message(message) if message.kind() == kind::REFUSED => {
+            Err(Error::refused(Decoder::new(&message).take::<String>()?))
+        }
         Incoming::Message(_) => Err(Error::protocol(format!("the first word of {} is not a greeting", path.display()))),
         Incoming::Nothing | Incoming::End => Err(Error::unsupported(match waited {
             Some(_) => format!("{} ended without a word; does it link `multiprocess`?", path.display()),

@@ -105,6 +105,30 @@ fn siblings_all_learn_of_the_end() {
 }
 
 #[test]
+fn the_children_of_a_copy_end_with_the_copy() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    #[mp::process_target]
+    fn forks(log: Log) {
+        mp::spawn(super::support::increment, (1,)).unwrap().join().unwrap(); // there is a lifeline to be copied
+        #[expect(unsafe_code, reason = "a fork without exec, as a C library might do one")]
+        // SAFETY: this process has one thread.
+        match unsafe { nix::unistd::fork() }.unwrap() {
+            nix::unistd::ForkResult::Child => {
+                mp::spawn(chain, (log, 0, false)).unwrap().detach();
+                nix::sys::signal::raise(nix::sys::signal::SIGKILL).unwrap();
+            }
+            nix::unistd::ForkResult::Parent { .. } => drop(log),
+        }
+        wait_for_ever();
+    }
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let original = mp::spawn(forks, (Log::new(writer.into()),))?;
+    reader.read_to_end(&mut Vec::new()).unwrap();
+    assert!(original.is_alive());
+    original.kill()
+}
+
+#[test]
 fn a_child_can_watch_its_parent() -> mp::Result<()> {
     let _watchdog = watchdog();
     #[mp::process_target]

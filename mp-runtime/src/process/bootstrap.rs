@@ -48,16 +48,19 @@ static CONTROL: OnceLock<OwnedFd> = OnceLock::new();
 before_main!(at_start);
 
 fn at_start(hook: Hook) {
-    // A privileged program must not be told by its environment not to run.
+    let marked = take_before_main(launch::MARK.as_ref()).is_some();
+    // A privileged program must not be told by its environment what to run.
     let privileged = sys::getauxval::is_secure();
-    match take_before_main(launch::MARK.as_ref()) {
-        Some(_) if !privileged => {
-            // A panic must not reach the C library's start-up code.
-            let Ok(never) = catch_unwind(|| be_a_child(hook)) else { std::process::abort() };
-            match never {}
-        }
-        _ => launch::hook_ran(hook.this),
+    if marked && !privileged {
+        // A panic must not reach the C library's start-up code.
+        let Ok(never) = catch_unwind(|| be_a_child(hook)) else { std::process::abort() };
+        match never {}
     }
+    if marked && clone::is_child_start() {
+        // Its parent had not these rights, or it would not have tried; but `main` must not run a second time.
+        leave("a child must not gain rights when it starts (setuid, setgid or file capabilities)");
+    }
+    launch::hook_ran(hook.this);
 }
 
 fn be_a_child(hook: Hook) -> Infallible {

@@ -15,7 +15,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
 };
 
-use super::{errno::check, poll, signal, waitid};
+use super::{errno::check, poll, signal, socket, waitid};
 
 /// Where the child finds its control socket.
 pub(crate) const CONTROL: RawFd = 3;
@@ -45,6 +45,15 @@ pub(crate) fn take_inherited() -> io::Result<(OwnedFd, OwnedFd)> {
     // SAFETY: as above.
     let lifeline = unsafe { OwnedFd::from_raw_fd(LIFELINE) };
     Ok((control, lifeline))
+}
+
+/// Whether a socket like a control socket is open where a child finds it. Only for the time before `main`.
+pub(crate) fn is_child_start() -> bool {
+    if !is_open(CONTROL) {
+        return false;
+    }
+    // SAFETY: it is open, and before `main` there is nobody who could close it.
+    socket::is_seqpacket(unsafe { BorrowedFd::borrow_raw(CONTROL) })
 }
 
 /// What a standard stream of the child is.

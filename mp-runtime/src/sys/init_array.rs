@@ -83,6 +83,34 @@ fn main_program_constructors() -> &'static [usize] {
     found
 }
 
+// Where the C library's start-up code itself looks in a static program. Weak: a linker defines them for
+// programs, not for every library. As data, so that no instruction of any one processor is needed.
+std::arch::global_asm!(
+    ".pushsection .data.rel.ro.mp_runtime_static_init_array, \"aw\"",
+    ".balign 8",
+    ".weak __init_array_start",
+    ".hidden __init_array_start",
+    ".weak __init_array_end",
+    ".hidden __init_array_end",
+    ".globl mp_runtime_static_init_array",
+    ".hidden mp_runtime_static_init_array",
+    "mp_runtime_static_init_array: .8byte __init_array_start, __init_array_end",
+    ".popsection",
+);
+
+/// The array of a static program at a fixed address (`-static -no-pie`), which has no dynamic section.
+fn static_init_array() -> &'static [usize] {
+    unsafe extern "C" {
+        safe static mp_runtime_static_init_array: [usize; 2];
+    }
+    let [start, end] = mp_runtime_static_init_array;
+    if start == 0 {
+        return &[];
+    }
+    // SAFETY: the linker defines both or none, around the array, which is never unloaded.
+    unsafe { slice::from_raw_parts(start as *const usize, (end - start) / size_of::<usize>()) }
+}
+
 fn init_array(object: &libc::dl_phdr_info) -> &'static [usize] {
     const DT_NULL: usize = 0;
     const DT_INIT_ARRAY: usize = 25;
@@ -93,7 +121,10 @@ fn init_array(object: &libc::dl_phdr_info) -> &'static [usize] {
     }
     // SAFETY: so many headers stand at that address, for as long as the object is loaded.
     let headers = unsafe { slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) };
-    let Some(dynamic) = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC) else { return &[] };
+    let Some(dynamic) = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC) else {
+        // Nothing but the program itself can be in such a program.
+        return static_init_array();
+    };
 
     let base = object.dlpi_addr as usize;
     let mut entry = (base + dynamic.p_vaddr as usize) as *const [usize; 2];

@@ -6,7 +6,10 @@ use super::spawn::MARK;
 use crate::{
     error::{Error, Result},
     process::{current::current, exit, registry},
-    sys::init_array::{self, Constructor},
+    sys::{
+        self,
+        init_array::{self, Constructor},
+    },
 };
 
 /// A target that starts itself without end must meet a limit before it meets the machine's.
@@ -44,6 +47,12 @@ fn check_program() -> Result<()> {
         )));
     }
     let hooked = in_child || HOOK.get().is_some_and(|&hook| init_array::is_of_main_program(hook));
+    if sys::getauxval::is_secure() {
+        return Err(Error::unsupported(
+            "this program has more rights than whoever started it (setuid, setgid or file capabilities), and so would a \
+             child of it: it must not obey its environment, which is what makes it a child",
+        ));
+    }
     if !hooked {
         return Err(Error::unsupported(
             "the hook that takes children before `main` is not part of the main program, so a child would be a second \

@@ -1,0 +1,23 @@
+//! A function that becomes a target: `parse` takes it apart, `check` says what is wrong with it, `expand`
+//! writes what it becomes.
+
+mod check;
+mod expand;
+mod parse;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ItemFn;
+
+use self::parse::Function;
+use crate::{attributes, names::Names, report::Report};
+
+/// Expands a function, or gives it back unchanged where it cannot be a target.
+pub(crate) fn expand(mut item: ItemFn, names: &Names, report: &mut Report) -> TokenStream {
+    attributes::take_repeated(&mut item.attrs, report);
+    if report.clean(|report| check::check(&item, report)) {
+        expand::expand(&Function::parse(item), names)
+    } else {
+        item.into_token_stream()
+    }
+}

@@ -1,0 +1,48 @@
+//! The parts of a sound function that the expansion needs.
+
+use syn::{FnArg, ItemFn, Type};
+
+use crate::{attributes::Attributes, render::render, returns::Returns};
+
+/// A function that has passed the checks.
+pub(super) struct Function {
+    /// As the user wrote it.
+    pub(super) item: ItemFn,
+    pub(super) attributes: Attributes,
+    /// The types of the arguments.
+    pub(super) types: Vec<Type>,
+    pub(super) returns: Returns,
+    /// The signature, for the docs.
+    pub(super) signature: String,
+}
+
+impl Function {
+    /// Takes the function apart.
+    pub(super) fn parse(item: ItemFn) -> Self {
+        Self {
+            attributes: Attributes::sort(&item.attrs),
+            types: arguments(&item).map(|(_, ty)| ty.clone()).collect(),
+            returns: Returns::of(&item.sig.output),
+            signature: signature(&item),
+            item,
+        }
+    }
+}
+
+/// The arguments, each with its pattern as one reads it.
+fn arguments(item: &ItemFn) -> impl Iterator<Item = (String, &Type)> {
+    item.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(argument) => {
+            let pattern = render(&argument.pat);
+            let pattern = pattern.strip_prefix("mut ").map(Into::into).unwrap_or(pattern);
+            Some((pattern, &*argument.ty))
+        }
+        FnArg::Receiver(_) => None,
+    })
+}
+
+fn signature(item: &ItemFn) -> String {
+    let arguments: Vec<String> = arguments(item).map(|(pattern, ty)| format!("{pattern}: {}", render(ty))).collect();
+    let output = render(&item.sig.output);
+    format!("fn {}({}) {output}", item.sig.ident, arguments.join(", ")).trim_end().into()
+}

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CStr, CString, OsString, c_char, c_int, c_ulong, c_void},
+    io,
     os::unix::ffi::OsStringExt,
     ptr,
 };
@@ -10,6 +11,7 @@ unsafe extern "C" {
     fn dlopen(file: *const c_char, mode: c_int) -> *mut c_void;
     fn dlsym(library: *mut c_void, name: *const c_char) -> *mut c_void;
     fn getauxval(kind: c_ulong) -> c_ulong;
+    fn setuid(user: u32) -> c_int;
     fn waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int;
 }
 
@@ -19,6 +21,11 @@ const WNOHANG: c_int = 1;
 
 pub fn is_secure() -> bool {
     unsafe { getauxval(AT_SECURE) != 0 }
+}
+
+/// Gives up what root may do.
+pub fn become_user(user: u32) -> io::Result<()> {
+    if unsafe { setuid(user) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether there is a child, running or not, that nobody has waited for.

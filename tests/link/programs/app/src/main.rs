@@ -24,6 +24,11 @@ fn main() -> Result {
             println!("variable {}", env::var_os("MULTIPROCESS_CHILD").is_some());
             start()
         }
+        Some("ordinary-user") => {
+            println!("secure {}", foreign::is_secure());
+            foreign::become_user(given.next().and_then(|user| user.to_str()?.parse().ok()).ok_or("no USER")?)?;
+            start()
+        }
         _ => Err("what is WHAT?".into()),
     }
 }
@@ -47,8 +52,11 @@ fn triple(x: u64) -> u64 {
 /// Tries one start, and tells whether there was one.
 fn start() -> Result {
     match mp::spawn(triple, (2,)) {
-        Ok(child) => println!("started: {:?}", child.join()),
-        Err(error) => println!("error: unsupported {}: {error}", error.is_unsupported()),
+        Ok(child) => match child.join() {
+            Ok(value) => println!("value {value}"),
+            Err(error) => println!("ended code {:?}: {error}", error.ended().code()),
+        },
+        Err(error) => println!("unsupported {}: {error}", error.is_unsupported()),
     }
     println!("children {}", foreign::has_children());
     Ok(())

@@ -13,8 +13,8 @@ fn double(x: u64) -> u64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn report() -> *const c_char {
     let text = match mp::spawn(double, (21,)) {
-        Ok(child) => format!("started: {:?}", child.join()),
-        Err(error) => format!("error: unsupported {}: {error}", error.is_unsupported()),
+        Ok(child) => format!("value {:?}", child.join()),
+        Err(error) => format!("unsupported {}: {error}", error.is_unsupported()),
     };
     CString::new(text).unwrap_or_default().into_raw()
 }

@@ -25,8 +25,16 @@ pub(crate) enum Incoming {
 /// [`Error::is_protocol`] for what is no message of ours. It is gone then, and so are its descriptors;
 /// the next one can still be read.
 pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
-    let mut bytes = vec![0; MAX_FRAME];
-    let received = match socket::try_recv(socket, &mut bytes) {
+    // Most messages are short: a buffer for the longest would cost more than all the rest, in fresh pages.
+    let mut bytes = Vec::new();
+    let received = socket::next_length(&socket).and_then(|length| match length {
+        None => Ok(None),
+        Some(length) => {
+            bytes.resize(length.min(MAX_FRAME), 0);
+            socket::try_recv(&socket, &mut bytes)
+        }
+    });
+    let received = match received {
         Ok(None) => return Ok(Incoming::Nothing),
         Ok(Some(received)) => received,
         Err(error) if error.raw_os_error() == Some(nix::libc::ECONNRESET) => return Ok(Incoming::End),

@@ -62,8 +62,16 @@ struct Lifeline {
 
 static LIFELINE: Mutex<Option<&'static Lifeline>> = Mutex::new(None);
 
-/// The end that this process's children inherit.
-pub(super) fn for_children() -> Result<BorrowedFd<'static>> {
+/// The end for the next child: opened anew, because whom the kernel signals, and how, belongs to the open file
+/// description, which must therefore be that child's alone. The parent does it: in its own /proc directory, which
+/// the kernel has at hand, this takes a fifth of what it takes in a new process.
+pub(super) fn for_child() -> Result<OwnedFd> {
+    reopen(read_end()?)
+        .and_then(above_stdio)
+        .map_err(|error| Error::os("open the lifeline of a child through /proc/self/fd", error))
+}
+
+fn read_end() -> Result<BorrowedFd<'static>> {
     let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
     let this = std::process::id();
     match *lifeline {
@@ -84,11 +92,10 @@ impl Lifeline {
     }
 }
 
-/// In a child: arms the inherited end. Returns the descriptor that hangs up when the parent ends, and
+/// In a child: arms its end. Returns the descriptor that hangs up when the parent ends, and
 /// whether that has happened already.
-pub(super) fn hold(inherited: OwnedFd, on_parent_death: OnParentDeath) -> Result<(OwnedFd, bool)> {
-    let doing = |error| Error::os("watch the parent through /proc/self/fd", error);
-    let own = reopen(&inherited).map_err(doing)?;
+pub(super) fn hold(own: OwnedFd, on_parent_death: OnParentDeath) -> Result<(OwnedFd, bool)> {
+    let doing = |error| Error::os("watch the parent", error);
     let signal = match on_parent_death {
         OnParentDeath::Kill => Some(nix::libc::SIGKILL),
         OnParentDeath::Terminate => Some(nix::libc::SIGTERM),

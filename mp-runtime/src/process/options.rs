@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     env,
-    ffi::{CString, OsStr, OsString},
+    ffi::{CStr, CString, OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -82,27 +82,58 @@ impl Environment {
     }
 
     /// `KEY=value` for every variable of the child's, with `own` last.
-    pub(super) fn block(&self, own: &str) -> Result<Vec<CString>> {
+    pub(super) fn block(&self, own: (&str, &str)) -> Result<Block> {
+        let mut block = Block::default();
         let inherited = (!self.cleared).then(env::vars_os).into_iter().flatten();
-        let unchanged = inherited.filter(|(key, _)| !self.changes.contains_key(key));
-        let changed = self.changes.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-        let mut block: Vec<CString> = unchanged.map(|(key, value)| variable(&key, &value)).collect::<Result<_>>()?;
-        for (key, value) in changed {
-            block.push(variable(key, value)?);
+        for (key, value) in inherited.filter(|(key, _)| !self.changes.contains_key(key)) {
+            block.push(&key, &value);
         }
-        block.push(c_string(OsStr::new(own))?);
+        for (key, value) in &self.changes {
+            let Some(value) = value else { continue };
+            check(key, value)?;
+            block.push(key, value);
+        }
+        block.push(own.0.as_ref(), own.1.as_ref());
         Ok(block)
     }
 }
 
-fn variable(key: &OsStr, value: &OsStr) -> Result<CString> {
+/// An environment as `execve(2)` takes it, one variable behind the other in one buffer: a start is fast enough
+/// for an allocation per variable to show.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Block {
+    /// Neither may hold a NUL byte.
+    fn push(&mut self, key: &OsStr, value: &OsStr) {
+        for part in [key.as_bytes(), b"=", value.as_bytes(), b"\0"] {
+            self.text.extend_from_slice(part);
+        }
+        self.ends.push(self.text.len());
+    }
+
+    pub(super) fn variables(&self) -> Vec<&CStr> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts
+            .zip(&self.ends)
+            .filter_map(|(&start, &end)| CStr::from_bytes_with_nul(self.text.get(start..end)?).ok())
+            .collect()
+    }
+}
+
+fn check(key: &OsStr, value: &OsStr) -> Result<()> {
     if key.is_empty() || key.as_bytes().get(1..).is_some_and(|rest| rest.contains(&b'=')) {
         return Err(Error::invalid(format!("{key:?} cannot be the name of an environment variable")));
     }
-    let mut variable = key.to_owned();
-    variable.push("=");
-    variable.push(value);
-    c_string(&variable)
+    for text in [key, value] {
+        if text.as_bytes().contains(&0) {
+            return Err(Error::invalid(format!("{text:?} holds a NUL byte")));
+        }
+    }
+    Ok(())
 }
 
 /// For the kernel, which takes no NUL bytes.

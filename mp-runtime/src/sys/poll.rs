@@ -11,27 +11,46 @@ use nix::{
     poll::{PollFd, PollFlags, PollTimeout, poll as poll_once},
 };
 
-/// When to give up; `None` waits for ever.
+/// When to give up.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Option<Instant>);
+pub(crate) struct Deadline(When);
+
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Never,
+    /// After one look, which needs no clock: a child's first look at one costs two page faults.
+    Now,
+    At(Instant),
+}
 
 impl Deadline {
-    pub(crate) const NEVER: Self = Self(None);
+    pub(crate) const NEVER: Self = Self(When::Never);
 
     /// A duration beyond what the clock can hold is for ever.
     pub(crate) fn after(timeout: Duration) -> Self {
-        Self(Instant::now().checked_add(timeout))
+        if timeout.is_zero() {
+            return Self(When::Now);
+        }
+        Self(Instant::now().checked_add(timeout).map_or(When::Never, When::At))
     }
 
     /// The rest of it, rounded up to whole milliseconds: a wait never ends early.
     fn rest(self) -> PollTimeout {
-        let Some(deadline) = self.0 else { return PollTimeout::NONE };
+        let deadline = match self.0 {
+            When::Never => return PollTimeout::NONE,
+            When::Now => return PollTimeout::ZERO,
+            When::At(deadline) => deadline,
+        };
         let rest = deadline.saturating_duration_since(Instant::now());
         PollTimeout::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
     }
 
     fn is_over(self) -> bool {
-        self.0.is_some_and(|deadline| Instant::now() >= deadline)
+        match self.0 {
+            When::Never => false,
+            When::Now => true,
+            When::At(deadline) => Instant::now() >= deadline,
+        }
     }
 }
 

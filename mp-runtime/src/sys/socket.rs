@@ -8,8 +8,8 @@ use std::{
 use nix::{
     errno::Errno,
     sys::socket::{
-        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt, recvmsg, sendmsg,
-        socketpair, sockopt,
+        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt, recv, recvmsg,
+        sendmsg, socketpair, sockopt,
     },
 };
 
@@ -36,6 +36,20 @@ pub(crate) fn send(socket: impl AsFd, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'
         match sendmsg::<()>(socket.as_fd().as_raw_fd(), parts, control, flags, None) {
             Ok(_) => return Ok(()),
             Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}
+
+/// How long the message is that comes next, without taking it or blocking. `Ok(None)`: none is there; zero: the
+/// other side is gone. With more than one reader, another may take it in between.
+pub(crate) fn next_length(socket: impl AsFd) -> io::Result<Option<usize>> {
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+    loop {
+        match recv(socket.as_fd().as_raw_fd(), &mut [], flags) {
+            Ok(length) => return Ok(Some(length)),
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => return Ok(None),
             Err(errno) => return Err(errno.into()),
         }
     }

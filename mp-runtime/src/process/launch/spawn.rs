@@ -106,18 +106,19 @@ fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<c
         None => c"/proc/self/exe".to_owned(),
     };
     let directory = options.directory.as_ref().map(|path| c_string(path.as_os_str())).transpose()?;
-    let environment = options.environment.block(&format!("{MARK}=1"))?;
+    let environment = options.environment.block((MARK, "1"))?;
     let [stdin, stdout, stderr] = options.streams;
     let streams = [stdin.out_of_the_way()?, stdout.out_of_the_way()?, stderr.out_of_the_way()?];
 
+    let lifeline = lifeline::for_child()?;
     let program = Program {
         executable: &executable,
         arguments: &borrowed(arguments()),
-        environment: &borrowed(&environment),
+        environment: &environment.variables(),
         directory: directory.as_deref(),
         streams: [streams[0].as_stream(), streams[1].as_stream(), streams[2].as_stream()],
         control: control.as_fd(),
-        lifeline: lifeline::for_children()?,
+        lifeline: lifeline.as_fd(),
     };
     clone::start(&program).map_err(|(step, error)| {
         let doing = match step {

@@ -15,7 +15,10 @@ fn bytes(value: Vec<u8>) -> Vec<u8> {
 #[test]
 fn sizes_around_every_threshold() -> mp::Result<()> {
     let _watchdog = watchdog();
-    for size in [0, 1, 63, 64, 65, 65_400, 65_535, 65_536, 65_537, 200_000, 5 << 20] {
+    let large = 16 << 20; // from here on in several parts
+    for size in
+        [0, 1, 63, 64, 65, 65_400, 65_535, 65_536, 65_537, 200_000, large - 1, large, large + 1, 2 * large + 12_345]
+    {
         let value: Vec<u8> = (0..size).map(|n: u32| (n % 251) as u8).collect();
         assert!(mp::spawn(bytes, (value.clone(),))?.join()? == value, "{size} bytes");
     }
@@ -102,6 +105,20 @@ fn large_results_do_not_wait_for_a_join() -> mp::Result<()> {
     // Python's classic deadlock: the child could not end before somebody reads.
     super::support::eventually("the child's end", || !child.is_alive());
     assert!(child.join()? == vec![3; 50 << 20]);
+    Ok(())
+}
+
+#[test]
+fn the_memory_that_arguments_came_in_is_free_while_the_target_runs() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    #[mp::process_target]
+    fn looks(arguments: Vec<u8>) -> (usize, bool) {
+        let owned = owned();
+        (arguments.len(), owned.memfds == 0 && !owned.fds.iter().any(|fd| fd.contains("memfd")))
+    }
+    for size in [100_000, 40 << 20] {
+        assert_eq!(mp::spawn(looks, (vec![1; size],))?.join()?, (size, true));
+    }
     Ok(())
 }
 

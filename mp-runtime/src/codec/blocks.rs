@@ -7,7 +7,7 @@
 //! |---|---|
 //! | `00` | the elements, one after another (as bincode has it) |
 //! | `01` RAW | a kind, then the elements as they lie in memory |
-//! | `10` SPILLED | a kind and an offset; the elements lie there in the message's memfd |
+//! | `10` SPILLED | a kind, a number of parts and the offset of each; they lie there in the message's memfds (`spill.rs`) |
 //!
 //! The kind says what number an element is, so a block can also be read into something other than the
 //! `Vec` it came from.

@@ -13,6 +13,7 @@ use super::{
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
     scalar,
+    spill::{MAX_PARTS, Place},
 };
 use crate::error::{Error, Result};
 
@@ -35,12 +36,22 @@ enum Elements<'m> {
 #[derive(Clone, Copy)]
 enum Source<'m> {
     Inline(&'m [u8]),
-    Spilled { offset: u64, length: usize },
+    Spilled { place: Place, length: usize },
 }
 
 impl<'m> Decoder<'m> {
     pub(crate) fn new(message: &'m Message) -> Self {
-        Self { rest: message.body(), message, depth: 0 }
+        Self::resume(message, 0)
+    }
+
+    /// Goes on where another decoder of this message [stopped](Self::position).
+    pub(crate) fn resume(message: &'m Message, position: usize) -> Self {
+        Self { rest: message.body().get(position..).unwrap_or_default(), message, depth: 0 }
+    }
+
+    /// How much has been read.
+    pub(crate) fn position(&self) -> usize {
+        self.message.body().len() - self.rest.len()
     }
 
     /// Takes the next value.
@@ -82,11 +93,20 @@ impl<'m> Decoder<'m> {
         let source = if head & blocks::SPILLED == 0 {
             Source::Inline(self.bytes(length)?)
         } else {
-            let offset = scalar::take(&mut self.rest)?;
-            self.message.check_spilled(offset, length)?;
-            Source::Spilled { offset, length }
+            let place = self.place()?;
+            self.message.spill().check(place, length)?;
+            Source::Spilled { place, length }
         };
         Ok(Elements::Block(kind, count, source))
+    }
+
+    fn place(&mut self) -> Result<Place> {
+        let parts: u64 = scalar::take(&mut self.rest)?;
+        let mut place = Place::default();
+        for _ in 0..parts.clamp(1, MAX_PARTS as u64 + 1) {
+            place.add(scalar::take(&mut self.rest)?)?;
+        }
+        Ok(place)
     }
 
     /// A string or byte string.
@@ -104,16 +124,16 @@ impl<'m> Decoder<'m> {
                 into.copy_from_slice(bytes);
                 Ok(())
             }
-            Source::Spilled { offset, .. } => self.message.read_spilled(offset, into),
+            Source::Spilled { place, .. } => self.message.spill().read(place, into),
         }
     }
 
     fn owned(&self, source: Source<'_>) -> Result<Vec<u8>> {
         match source {
             Source::Inline(bytes) => Ok(bytes.to_vec()),
-            Source::Spilled { offset, length } => {
+            Source::Spilled { place, length } => {
                 let mut bytes = vec![0; length];
-                self.message.read_spilled(offset, &mut bytes)?;
+                self.message.spill().read(place, &mut bytes)?;
                 Ok(bytes)
             }
         }

@@ -1,6 +1,6 @@
 //! From a value to a message.
 
-use std::{fs::File, io::Write, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use serde::{Serialize, Serializer, ser};
 
@@ -10,18 +10,16 @@ use super::{
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
     scalar,
+    spill::SpillWriter,
 };
-use crate::{
-    error::{Error, Result},
-    sys::memfd,
-};
+use crate::error::{Error, Result};
 
 /// Writes values one behind the other into one message.
 #[derive(Debug, Default)]
 pub(crate) struct Encoder {
     body: Vec<u8>,
-    /// Where large blocks went, and how much of it is used.
-    spill: Option<(File, u64)>,
+    /// Where large blocks went.
+    spill: SpillWriter,
     fds: Vec<OwnedFd>,
     depth: u32,
 }
@@ -38,16 +36,9 @@ impl Encoder {
             Body::Inline(self.body)
         } else {
             let body = std::mem::take(&mut self.body);
-            Body::Spilled { offset: self.spill(&body)?, length: body.len() as u64 }
+            Body::Spilled { offset: self.spill.write_whole(&body)?, length: body.len() as u64 }
         };
-        let spill = match self.spill {
-            Some((file, _)) => {
-                memfd::seal(&file).map_err(|error| Error::os("seal a memfd", error))?;
-                Some(OwnedFd::from(file))
-            }
-            None => None,
-        };
-        Ok(Encoded { body, spill, fds: self.fds })
+        Ok(Encoded { body, memfds: self.spill.seal()?, fds: self.fds })
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -66,8 +57,12 @@ impl Encoder {
         } else {
             scalar::put(&mut self.body, count | blocks::SPILLED)?;
             self.body.push(kind as u8);
-            let offset = self.spill(bytes)?;
-            scalar::put(&mut self.body, offset)?;
+            let place = self.spill.write(bytes)?;
+            let offsets = place.offsets();
+            scalar::put(&mut self.body, offsets.len() as u64)?;
+            for offset in offsets {
+                scalar::put(&mut self.body, *offset)?;
+            }
         }
         Ok(())
     }
@@ -79,21 +74,6 @@ impl Encoder {
         scalar::put(&mut self.body, bytes.len() as u64)?;
         self.body.extend_from_slice(bytes);
         Ok(())
-    }
-
-    /// Writes into the memfd and returns where.
-    fn spill(&mut self, bytes: &[u8]) -> Result<u64> {
-        let (file, used) = match &mut self.spill {
-            Some(spill) => spill,
-            none => {
-                let file = memfd::create().map_err(|error| Error::os("create a memfd for a large value", error))?;
-                none.insert((File::from(file), 0))
-            }
-        };
-        let offset = *used;
-        file.write_all(bytes).map_err(|error| Error::os("write a large value into a memfd", error))?;
-        *used += bytes.len() as u64;
-        Ok(offset)
     }
 
     fn nested<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {

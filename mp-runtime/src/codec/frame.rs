@@ -4,37 +4,38 @@
 //! |---|---|
 //! | 0..4 | `mp` and the version of all this, 1 |
 //! | 4 | the kind of message |
-//! | 5 | 1: the first descriptor is a sealed memfd; 2: the body lies in it |
-//! | 6..8 | how many descriptors there are besides |
+//! | 5 | 1: the first descriptor is a sealed memfd; 2: the body lies in it; the high four bits: how many more memfds follow |
+//! | 6..8 | how many descriptors there are behind these |
 //! | 8..16, 16..24 | where in the memfd the body lies and its length; zero where it follows the header |
 //!
 //! A socket's peer may be anyone: everything is checked before it is believed.
 
 use std::{
-    fs::File,
     io::IoSlice,
     num::NonZeroUsize,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::FileExt,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
-use super::blocks::MIN_SPILL;
+use super::{
+    blocks::MIN_SPILL,
+    spill::{MAX_PARTS, Place, SpillReader},
+};
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::{madvise, memfd, socket},
+    sys::socket,
 };
 
 const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
 const HEADER: usize = 24;
 const HAS_MEMFD: u8 = 1;
 const BODY_IN_MEMFD: u8 = 2;
+/// Above the flags stands how many memfds there are besides the first.
+const MORE_MEMFDS: u8 = 4;
 
 /// No message takes more bytes than this on a socket, whatever it carries.
 pub(crate) const MAX_FRAME: usize = HEADER + MIN_SPILL;
@@ -43,7 +44,7 @@ pub(crate) const MAX_FRAME: usize = HEADER + MIN_SPILL;
 #[derive(Debug)]
 pub(crate) struct Encoded {
     pub(super) body: Body,
-    pub(super) spill: Option<OwnedFd>,
+    pub(super) memfds: Vec<OwnedFd>,
     pub(super) fds: Vec<OwnedFd>,
 }
 
@@ -56,12 +57,12 @@ pub(super) enum Body {
 impl Encoded {
     /// A message without content.
     pub(crate) fn empty() -> Self {
-        Self { body: Body::Inline(Vec::new()), spill: None, fds: Vec::new() }
+        Self { body: Body::Inline(Vec::new()), memfds: Vec::new(), fds: Vec::new() }
     }
 
     /// Sends it as one message of this kind; the descriptors are copies, and are closed when it is dropped.
     pub(crate) fn send(&self, socket: impl AsFd, kind: u8) -> Result<()> {
-        let most = socket::MAX_FDS - usize::from(self.spill.is_some());
+        let most = socket::MAX_FDS - self.memfds.len();
         if self.fds.len() > most {
             let count = self.fds.len();
             return Err(Error::encode(format!(
@@ -69,7 +70,7 @@ impl Encoded {
             )));
         }
         let (header, body) = self.bytes(kind);
-        let fds: Vec<BorrowedFd<'_>> = self.spill.iter().chain(&self.fds).map(AsFd::as_fd).collect();
+        let fds: Vec<BorrowedFd<'_>> = self.memfds.iter().chain(&self.fds).map(AsFd::as_fd).collect();
         socket::send(socket, &[IoSlice::new(&header), IoSlice::new(body)], &fds)
             .map_err(|error| Error::os("send a message", error))
     }
@@ -85,7 +86,10 @@ impl Encoded {
             Body::Inline(body) => (0, 0, 0, body.as_slice()),
             Body::Spilled { offset, length } => (BODY_IN_MEMFD, *offset, *length, &[][..]),
         };
-        let flags = flag | if self.spill.is_some() { HAS_MEMFD } else { 0 };
+        let flags = match u8::try_from(self.memfds.len()).unwrap_or(u8::MAX) {
+            0 => flag,
+            memfds => flag | HAS_MEMFD | (memfds - 1) << MORE_MEMFDS,
+        };
         let count = u16::try_from(self.fds.len()).unwrap_or(u16::MAX);
         let mut header = [0; HEADER];
         header[..4].copy_from_slice(&MAGIC);
@@ -104,15 +108,9 @@ pub(crate) struct Message {
     kind: u8,
     bytes: Vec<u8>,
     body: Option<(Mapping, usize)>,
-    spill: Option<Spill>,
+    spill: SpillReader,
     fds: Mutex<Vec<Option<OwnedFd>>>,
     claimed: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Spill {
-    file: File,
-    size: u64,
 }
 
 impl Message {
@@ -133,13 +131,15 @@ impl Message {
         }
         let count = usize::from(u16::from_le_bytes([header[6], header[7]]));
         let has_memfd = flags & HAS_MEMFD != 0;
-        if flags & !(HAS_MEMFD | BODY_IN_MEMFD) != 0 || (flags & BODY_IN_MEMFD != 0 && !has_memfd) {
+        let memfds = usize::from(has_memfd) + usize::from(flags >> MORE_MEMFDS);
+        let unknown = flags & ((1 << MORE_MEMFDS) - 1) & !(HAS_MEMFD | BODY_IN_MEMFD) != 0;
+        if unknown || memfds > MAX_PARTS || (!has_memfd && flags != 0) {
             return Err(Error::protocol(format!("flags {flags:#x} make no sense")));
         }
-        if fds.len() != count + usize::from(has_memfd) {
+        if fds.len() != count + memfds {
             return Err(Error::protocol(format!("{count} descriptors are announced and {} came", fds.len())));
         }
-        let spill = if has_memfd { Some(Spill::new(fds.remove(0))?) } else { None };
+        let spill = SpillReader::new(fds.drain(..memfds))?;
         let mut message = Self {
             kind,
             bytes: Vec::new(),
@@ -183,41 +183,19 @@ impl Message {
             .ok_or_else(|| Error::decode(format!("descriptor {index} is not in the message, or was taken before")))
     }
 
-    /// Whether `length` bytes lie at `offset` of the memfd.
-    pub(super) fn check_spilled(&self, offset: u64, length: usize) -> Result<()> {
-        let size = self.spill.as_ref().map_or(0, |spill| spill.size);
-        match offset.checked_add(length as u64) {
-            Some(end) if end <= size => Ok(()),
-            _ => Err(Error::decode(format!("a block of {length} bytes at {offset} lies outside its memfd of {size}"))),
-        }
-    }
-
-    /// Reads from the memfd, without a copy in between.
-    pub(super) fn read_spilled(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        let Some(spill) = &self.spill else { return Err(Error::decode("the message has no memfd")) };
-        madvise::huge_pages(into);
-        spill.file.read_exact_at(into, offset).map_err(|error| Error::os("read a large value from its memfd", error))
+    /// Where its large blocks lie.
+    pub(super) fn spill(&self) -> &SpillReader {
+        &self.spill
     }
 
     fn map_body(&mut self, offset: u64, length: u64) -> Result<()> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        self.check_spilled(offset, length)?;
-        let Some(spill) = &self.spill else { return Err(Error::decode("the message has no memfd")) };
+        let mut place = Place::default();
+        place.add(offset)?;
+        self.spill.check(place, length)?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let Some(end) = start.checked_add(length).and_then(NonZeroUsize::new) else { return Ok(()) };
-        let mapping = Mapping::new(&spill.file, end).map_err(|error| Error::os("map a message", error))?;
-        self.body = Some((mapping, start));
+        self.body = Some((self.spill.map(end)?, start));
         Ok(())
-    }
-}
-
-impl Spill {
-    fn new(fd: OwnedFd) -> Result<Self> {
-        if !memfd::is_sealed(&fd) {
-            return Err(Error::protocol("the memory that came with a message is not sealed"));
-        }
-        let file = File::from(fd);
-        let size = file.metadata().map_err(|error| Error::os("look at a message's memfd", error))?.len();
-        Ok(Self { file, size })
     }
 }

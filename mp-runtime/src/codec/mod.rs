@@ -4,8 +4,8 @@
 //! closed, leaves no room for:
 //!
 //! - **Blocks.** A `Vec` of plain numbers, a string or a byte string is copied as one block instead of
-//!   element by element, and a large one is written straight into a memfd, so that 64 MiB are
-//!   copied once on each side. `blocks.rs` has the format.
+//!   element by element, and a large one is written straight into memfds, so that 64 MiB are
+//!   copied once on each side, by as many processors as there are. `blocks.rs` has the format, `spill.rs` the memfds.
 //! - **Handles.** A descriptor anywhere inside a value goes into a side table and travels beside the bytes.
 //!
 //! `encoder.rs` and `decoder.rs` are the two halves of serde's data model; `scalar.rs` is the one file that
@@ -20,8 +20,10 @@ mod frame;
 mod handles;
 mod limits;
 mod scalar;
+mod spill;
 #[cfg(test)]
 mod tests;
+mod together;
 
 #[cfg(any(test, feature = "faults"))]
 pub use anything::decode_anything;

@@ -133,7 +133,10 @@ fn blocks_of_every_kind_and_size() {
 #[test]
 fn a_count_that_lies_allocates_nothing() {
     // A million million elements of a kind, of which none is there.
-    for (mark, rest) in [(0, &[][..]), (blocks::RAW, &[3]), (blocks::SPILLED, &[3, 0])] {
+    // Spilled: in no part, in one, in more than there may be.
+    let spilled =
+        [&[3, 0, 0][..], &[3, 1, 0], &[3, 5, 0, 0, 0, 0, 0], &[3, 4, 0, 0, 0, 0]].map(|rest| (blocks::SPILLED, rest));
+    for (mark, rest) in [(0, &[][..]), (blocks::RAW, &[3])].into_iter().chain(spilled) {
         let mut bytes = vec![b'm', b'p', 0, 1];
         bytes.resize(24, 0);
         super::scalar::put(&mut bytes, mark | 1_000_000_000_000_u64).unwrap();

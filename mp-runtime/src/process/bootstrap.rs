@@ -121,8 +121,8 @@ fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32
     sigaltstack::watch_stack(control.as_fd(), overflow_notes(&preparation))
         .map_err(|error| Error::os("watch the stack", error))?;
     let entry = registry::find(&preparation.target)?;
-    // Not unwind safe in theory: the decoder is not used after a panic.
-    let ran = catch_unwind(AssertUnwindSafe(|| (entry.run)(&mut decoder)));
+    let position = decoder.position();
+    let ran = catch_unwind(AssertUnwindSafe(|| (entry.run)(message, position)));
     tell(control, ran)
 }
 

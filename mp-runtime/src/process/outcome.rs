@@ -42,12 +42,15 @@ pub(super) enum How {
     Unencodable(Error),
 }
 
-/// Decode, call, encode: what an [`Entry`](super::Entry) points to.
-pub(super) fn run<T: Target>(decoder: &mut Decoder<'_>) -> Ran {
-    let arguments = match T::Args::decode(decoder).and_then(|arguments| decoder.finish().map(|()| arguments)) {
+/// Decode, call, encode: what an [`Entry`](super::Entry) points to. The arguments begin at `position` of the message.
+pub(super) fn run<T: Target>(message: Message, position: usize) -> Ran {
+    let mut decoder = Decoder::resume(&message, position);
+    let arguments = match T::Args::decode(&mut decoder).and_then(|arguments| decoder.finish().map(|()| arguments)) {
         Ok(arguments) => arguments,
         Err(error) => return Ran(How::Refused(error.context("its arguments do not decode"))),
     };
+    // The memory that they came in is not needed while the target runs.
+    drop(message);
     fault::point(Step::Decoded);
     let output = match T::call(arguments) {
         Ok(output) => output,

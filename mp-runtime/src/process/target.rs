@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{codec::Decoder, error::Result, process::outcome::Ran};
+use crate::{
+    codec::{Decoder, Message},
+    error::Result,
+    process::outcome::Ran,
+};
 
 /// A function that can run in a child process: what `#[process_target]` makes of it.
 ///
@@ -246,7 +250,7 @@ impl TargetId {
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) id: TargetId,
-    pub(crate) run: fn(&mut Decoder<'_>) -> Ran,
+    pub(crate) run: fn(Message, usize) -> Ran,
 }
 
 impl Entry {

@@ -1,0 +1,177 @@
+//! Large blocks: each lies in the memfds of its message, written once by the sender and read once by the receiver.
+//!
+//! What that costs is the kernel's work of finding fresh memory, page by page, which one processor does at a
+//! fraction of the memory's speed; and who writes to a memfd holds its lock all the while. So a very large block
+//! is cut into as many parts as there are processors, each in a memfd of its own, and the parts are
+//! written and read at the same time.
+//!
+//! Part `i` of a block is in the message's memfd `i`. All parts are of the same length, a whole number of
+//! [`ALIGNMENT`]s, but the last, which is what is left.
+
+use std::{
+    fs::File,
+    mem,
+    num::NonZeroUsize,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::fs::FileExt,
+    },
+    thread,
+};
+
+use super::together::together;
+use crate::{
+    error::{Error, Result},
+    shm::Mapping,
+    sys::{madvise, memfd},
+};
+
+/// The most memfds of one message.
+pub(super) const MAX_PARTS: usize = 4;
+/// A part below this is not worth a thread.
+const WORTH_A_THREAD: usize = 8 << 20;
+/// No two threads fill the same huge page.
+const ALIGNMENT: usize = 2 << 20;
+
+/// Where a block lies: the offset of each part in its memfd.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Place {
+    offsets: [u64; MAX_PARTS],
+    parts: usize,
+}
+
+impl Place {
+    /// Says where the next part lies.
+    pub(super) fn add(&mut self, offset: u64) -> Result<()> {
+        let Some(free) = self.offsets.get_mut(self.parts) else {
+            return Err(Error::decode(format!("a block in more than {MAX_PARTS} parts is announced")));
+        };
+        *free = offset;
+        self.parts += 1;
+        Ok(())
+    }
+
+    pub(super) fn offsets(&self) -> &[u64] {
+        self.offsets.get(..self.parts).unwrap_or_default()
+    }
+
+    fn part_length(&self, length: usize) -> usize {
+        match self.parts {
+            0 | 1 => length.max(1),
+            parts => length.div_ceil(parts).checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX),
+        }
+    }
+}
+
+/// The memfds of a message that is being written, and how much of each is used.
+#[derive(Debug, Default)]
+pub(super) struct SpillWriter {
+    memfds: Vec<(File, u64)>,
+}
+
+impl SpillWriter {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<Place> {
+        let parts = match bytes.len() / WORTH_A_THREAD {
+            0 | 1 => 1,
+            most => most.min(MAX_PARTS).min(thread::available_parallelism().map_or(1, NonZeroUsize::get)),
+        };
+        self.write_in(parts, bytes)
+    }
+
+    /// In one part; returns its offset.
+    pub(super) fn write_whole(&mut self, bytes: &[u8]) -> Result<u64> {
+        self.write_in(1, bytes).map(|place| place.offsets.first().copied().unwrap_or_default())
+    }
+
+    fn write_in(&mut self, parts: usize, bytes: &[u8]) -> Result<Place> {
+        while self.memfds.len() < parts {
+            let memfd = memfd::create().map_err(|error| Error::os("create a memfd for a large value", error))?;
+            self.memfds.push((File::from(memfd), 0));
+        }
+        let mut place = Place { parts, ..Place::default() };
+        let jobs: Vec<_> = bytes.chunks(place.part_length(bytes.len())).zip(&mut self.memfds).collect();
+        for (offset, (_, (_, used))) in place.offsets.iter_mut().zip(&jobs) {
+            *offset = *used;
+        }
+        together(jobs, |(part, (file, used))| {
+            file.write_all_at(part, *used)?;
+            *used += part.len() as u64;
+            Ok(())
+        })
+        .map_err(|error| Error::os("write a large value into a memfd", error))?;
+        Ok(place)
+    }
+
+    /// From here on nobody can change them.
+    pub(super) fn seal(self) -> Result<Vec<OwnedFd>> {
+        let memfds = self.memfds.into_iter().map(|(file, _)| {
+            memfd::seal(&file).map_err(|error| Error::os("seal a memfd", error))?;
+            Ok(OwnedFd::from(file))
+        });
+        memfds.collect()
+    }
+}
+
+/// The memfds of a message that came in.
+#[derive(Debug)]
+pub(super) struct SpillReader {
+    memfds: Vec<(File, u64)>,
+}
+
+impl SpillReader {
+    pub(super) fn new(memfds: impl IntoIterator<Item = OwnedFd>) -> Result<Self> {
+        let memfds = memfds.into_iter().map(|memfd| {
+            if !memfd::is_sealed(&memfd) {
+                return Err(Error::protocol("the memory that came with a message is not sealed"));
+            }
+            let file = File::from(memfd);
+            let size = file.metadata().map_err(|error| Error::os("look at a message's memfd", error))?.len();
+            Ok((file, size))
+        });
+        Ok(Self { memfds: memfds.collect::<Result<_>>()? })
+    }
+
+    /// Whether a block of `length` bytes lies there.
+    pub(super) fn check(&self, place: Place, length: usize) -> Result<()> {
+        let part_length = place.part_length(length);
+        let mut left = length;
+        for (index, offset) in place.offsets().iter().enumerate() {
+            let part = left.min(part_length);
+            let size = self.memfds.get(index).map_or(0, |(_, size)| *size);
+            if offset.checked_add(part as u64).is_none_or(|end| end > size) {
+                return Err(Error::decode(format!(
+                    "a block of {part} bytes at {offset} lies outside its memfd of {size}"
+                )));
+            }
+            left -= part;
+        }
+        Ok(())
+    }
+
+    /// Reads a block that has been [checked](Self::check), without a copy in between.
+    pub(super) fn read(&self, place: Place, into: &mut [u8]) -> Result<()> {
+        madvise::huge_pages(into);
+        let parts = into.chunks_mut(place.part_length(into.len()));
+        let jobs: Vec<_> = parts.zip(&self.memfds).zip(place.offsets()).collect();
+        together(jobs, |((part, (file, _)), offset)| file.read_exact_at(part, *offset))
+            .map_err(|error| Error::os("read a large value from its memfd", error))
+    }
+
+    /// Maps the first `length` bytes of the first memfd.
+    pub(super) fn map(&self, length: NonZeroUsize) -> Result<Mapping> {
+        let Some((file, _)) = self.memfds.first() else { return Err(Error::decode("the message has no memfd")) };
+        Mapping::new(file.as_fd(), length).map_err(|error| Error::os("map a message", error))
+    }
+}
+
+impl Drop for SpillReader {
+    /// To give the memory back is as much work as to get it.
+    fn drop(&mut self) {
+        let memfds = mem::take(&mut self.memfds);
+        together(memfds, |memfd| {
+            drop(memfd);
+            Ok(())
+        })
+        .ok();
+    }
+}

@@ -60,6 +60,18 @@ fn program(scenario: &str) -> Result<(), String> {
     }
 }
 
+/// `ld.so program`: what `/proc/self/exe` is then would take the first argument for the program to run.
+fn check_explicit_loader() {
+    let loader = std::path::Path::new("/lib64/ld-linux-x86-64.so.2");
+    if !loader.exists() {
+        println!("no loader at {}", loader.display());
+        return;
+    }
+    let output = Command::new(loader).arg(std::env::current_exe().unwrap()).arg("/bin/echo").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("refused: ") && text.contains("through the dynamic loader"), "{text}");
+}
+
 fn check(scenario: &str, end: i32) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     let mut running = command.arg(scenario).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -89,6 +101,13 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         };
     }
+    if argument == "/bin/echo" {
+        match mp::spawn(endless, ()) {
+            Ok(child) => println!("started {child:?}: {:?}", child.kill()),
+            Err(error) => println!("refused: {error}"),
+        }
+        return ExitCode::SUCCESS;
+    }
     // What test runners ask of a test that is no harness.
     if std::env::args().any(|argument| argument == "--list") {
         if !std::env::args().any(|argument| argument == "--ignored") {
@@ -106,6 +125,7 @@ fn main() -> ExitCode {
             check(scenario, end);
         }
     }
-    println!("{} passed, 0 failed", SCENARIOS.len());
+    check_explicit_loader();
+    println!("{} passed, 0 failed", SCENARIOS.len() + 1);
     ExitCode::SUCCESS
 }

@@ -113,6 +113,32 @@ fn memory_that_could_still_change_is_refused() -> mp::Result<()> {
     Ok(())
 }
 
+#[test]
+fn memory_that_is_all_holes_is_refused() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    #[mp::process_target]
+    fn sends_holes() -> Vec<u8> {
+        use nix::{
+            fcntl::{FcntlArg, SealFlag, fcntl},
+            sys::memfd::{MFdFlags, memfd_create},
+        };
+        let memfd = memfd_create(c"x", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+        nix::unistd::ftruncate(&memfd, 1 << 46).unwrap();
+        fcntl(&memfd, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_truncate(0xf))).unwrap();
+        // A block of 2^46 bytes in one part at 0.
+        let mut frame = b"mp\0\x01\x03\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xfd".to_vec();
+        frame.extend((1_u64 << 63 | 1 << 46).to_le_bytes());
+        frame.extend([0, 1, 0]);
+        let fds = [memfd.as_raw_fd()];
+        let rights = [ControlMessage::ScmRights(&fds)];
+        sendmsg::<()>(CONTROL, &[IoSlice::new(&frame)], &rights, MsgFlags::empty(), None).unwrap();
+        std::process::exit(0)
+    }
+    let error = mp::spawn(sends_holes, ())?.join().unwrap_err();
+    assert!(error.to_string().contains("has holes"), "{error}");
+    Ok(())
+}
+
 /// Starts this program as if it were a child, with any socket and anything on it.
 fn as_child(control: Option<OwnedFd>, mark: &str) -> (Option<i32>, String) {
     let (lifeline, _held) = std::io::pipe().unwrap();

@@ -109,8 +109,15 @@ fn a_copy_of_a_process_leaves_the_originals_children_alone() -> mp::Result<()> {
         #[expect(unsafe_code, reason = "a fork without exec, as a C library might do one")]
         // SAFETY: the copy only exits, which is what is tried.
         match unsafe { nix::unistd::fork() }.unwrap() {
-            nix::unistd::ForkResult::Child => std::process::exit(0),
-            nix::unistd::ForkResult::Parent { child } => nix::sys::wait::waitpid(child, None).unwrap(),
+            nix::unistd::ForkResult::Child => {
+                // It is no child of the copy's, which must not take its result away either.
+                let refused = matches!(daemon.try_join(), Some(Err(mp::JoinError::Wait(..))));
+                std::process::exit(if refused { 0 } else { 1 })
+            }
+            nix::unistd::ForkResult::Parent { child } => {
+                let status = nix::sys::wait::waitpid(child, None).unwrap();
+                assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 0));
+            }
         };
         let alive = daemon.is_alive();
         drop(gate);

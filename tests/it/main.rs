@@ -13,6 +13,7 @@ mod ends;
 mod exit;
 mod handles;
 mod leaks;
+mod rough;
 mod support;
 mod threads;
 mod tree;

@@ -95,6 +95,44 @@ fn a_block_of_numbers_may_be_read_as_another_type() -> mp::Result<()> {
 }
 
 #[test]
+fn a_reader_of_its_own_sees_every_element_whatever_the_size() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    /// Takes no number from 100 on.
+    fn small_numbers<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u32>, D::Error> {
+        struct Small;
+        impl<'de> serde::de::Visitor<'de> for Small {
+            type Value = Vec<u32>;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("small numbers")
+            }
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u32>, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(number) = seq.next_element()? {
+                    if number >= 100 {
+                        return Err(serde::de::Error::custom("too large a number"));
+                    }
+                    numbers.push(number);
+                }
+                Ok(numbers)
+            }
+        }
+        deserializer.deserialize_seq(Small)
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Checked(#[serde(deserialize_with = "small_numbers")] Vec<u32>);
+    #[mp::process_target]
+    fn sum(checked: Checked) -> u32 {
+        checked.0.iter().sum()
+    }
+    for count in [6, 60, 100_000] {
+        assert_eq!(mp::spawn(sum, (Checked(vec![1; count]),))?.join()?, u32::try_from(count).unwrap());
+        let error = mp::spawn(sum, (Checked(vec![100; count]),))?.join().unwrap_err();
+        assert!(error.to_string().contains("too large a number"), "{count}: {error}");
+    }
+    Ok(())
+}
+
+#[test]
 fn large_results_do_not_wait_for_a_join() -> mp::Result<()> {
     let _watchdog = watchdog();
     #[mp::process_target]
@@ -156,7 +194,7 @@ fn a_value_that_nests_too_deep_is_an_error_and_no_crash() {
         depth
     }
     let nested = |depth| (0..depth).fold(List(None), |list, _| List(Some(Box::new(list))));
-    assert_eq!(mp::spawn(count_levels, (nested(200),)).unwrap().join().unwrap(), 200);
+    assert_eq!(mp::spawn(count_levels, (nested(100),)).unwrap().join().unwrap(), 100);
     let error = mp::spawn(count_levels, (nested(2_000),)).unwrap_err();
     assert!(error.is_encode() && error.to_string().contains("levels deep"), "{error}");
 }

@@ -24,6 +24,22 @@ pub(super) const MIN_RAW: usize = 64;
 /// A block from here on is written into a memfd instead of being copied into the message.
 pub(super) const MIN_SPILL: usize = 64 << 10;
 
+/// Whether a visitor is serde's own: another one may check or change the elements that it is shown, and must
+/// see each of them.
+pub(super) fn is_serdes_own<V>() -> bool {
+    std::any::type_name::<V>().starts_with("serde_core::de::impls::")
+}
+
+/// `count` zeros. Want of memory is an error, not the end of the program.
+pub(super) fn zeroed<N: bytemuck::Zeroable + Copy>(count: usize) -> Result<Vec<N>> {
+    let mut probe = Vec::<N>::new();
+    let want = |_| Error::decode(format!("there is no memory for a block of {count} elements"));
+    // Asked for and given back: `vec!` gets zeroed pages from the kernel, which `resize` would fill by hand.
+    std::hint::black_box(&mut probe).try_reserve_exact(count).map_err(want)?;
+    drop(std::hint::black_box(probe));
+    Ok(vec![N::zeroed(); count])
+}
+
 macro_rules! kinds {
     ($($kind:ident $number:literal $method:ident: $($type:ty)|+ ;)*) => {
         /// What number an element is.
@@ -70,7 +86,10 @@ macro_rules! kinds {
                 if kind == Kind::$kind
                     && let Ok(slot) = cast!(&mut slot, &mut Option<Vec<$type>>)
                 {
-                    let mut numbers = vec![<$type>::default(); count];
+                    let mut numbers = match zeroed::<$type>(count) {
+                        Ok(numbers) => numbers,
+                        Err(error) => return Some(Err(error)),
+                    };
                     if let Err(error) = fill(bytemuck::cast_slice_mut(&mut numbers)) {
                         return Some(Err(error));
                     }

@@ -13,7 +13,7 @@ use super::{
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
     scalar,
-    spill::{MAX_PARTS, Place},
+    spill::{Ends, MAX_PARTS, Place},
 };
 use crate::error::{Error, Result};
 
@@ -24,6 +24,8 @@ pub struct Decoder<'m> {
     rest: &'m [u8],
     message: &'m Message,
     depth: u32,
+    /// Blocks lie in the memfds one behind the other; none is read twice.
+    spilled: Ends,
 }
 
 /// Where the elements of a sequence are.
@@ -46,7 +48,7 @@ impl<'m> Decoder<'m> {
 
     /// Goes on where another decoder of this message [stopped](Self::position).
     pub(crate) fn resume(message: &'m Message, position: usize) -> Self {
-        Self { rest: message.body().get(position..).unwrap_or_default(), message, depth: 0 }
+        Self { rest: message.body().get(position..).unwrap_or_default(), message, depth: 0, spilled: Ends::default() }
     }
 
     /// How much has been read.
@@ -94,7 +96,7 @@ impl<'m> Decoder<'m> {
             Source::Inline(self.bytes(length)?)
         } else {
             let place = self.place()?;
-            self.message.spill().check(place, length)?;
+            self.message.spill().check(place, length, &mut self.spilled)?;
             Source::Spilled { place, length }
         };
         Ok(Elements::Block(kind, count, source))
@@ -132,7 +134,7 @@ impl<'m> Decoder<'m> {
         match source {
             Source::Inline(bytes) => Ok(bytes.to_vec()),
             Source::Spilled { place, length } => {
-                let mut bytes = vec![0; length];
+                let mut bytes = blocks::zeroed::<u8>(length)?;
                 self.message.spill().read(place, &mut bytes)?;
                 Ok(bytes)
             }
@@ -167,7 +169,7 @@ macro_rules! self_describing {
         $(fn $method<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
             Err(Error::decode(concat!(
                 "the type asks what comes next (", stringify!($method), "), which these bytes do not say; ",
-                "serde's `untagged`, `flatten` and internally tagged enums cannot cross a process boundary"
+                "serde's `untagged`, `flatten` and `tag` cannot cross a process boundary"
             )))
         })*
     };
@@ -253,7 +255,9 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
             Elements::Walked(count) => return self.walk(count, visitor),
             Elements::Block(kind, count, source) => (kind, count, source),
         };
-        if let Some(value) = blocks::from_block(kind, count, |into| self.read(source, into)) {
+        if blocks::is_serdes_own::<V>()
+            && let Some(value) = blocks::from_block(kind, count, |into| self.read(source, into))
+        {
             return value;
         }
         let bytes = self.owned(source)?;

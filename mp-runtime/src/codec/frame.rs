@@ -22,7 +22,7 @@ use std::{
 
 use super::{
     blocks::MIN_SPILL,
-    spill::{MAX_PARTS, Place, SpillReader},
+    spill::{Ends, MAX_PARTS, Place, SpillReader},
 };
 use crate::{
     error::{Error, Result},
@@ -192,7 +192,7 @@ impl Message {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut place = Place::default();
         place.add(offset)?;
-        self.spill.check(place, length)?;
+        self.spill.check(place, length, &mut Ends::default())?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
         let Some(end) = start.checked_add(length).and_then(NonZeroUsize::new) else { return Ok(()) };
         self.body = Some((self.spill.map(end)?, start));

@@ -33,13 +33,20 @@ enum Slot {
     Full(OwnedFd),
 }
 
+const ENDING: &str = "a handle cannot be sent or received by a thread that is ending";
+
+/// Puts another slot out. `None`: this thread's thread-locals are gone.
+fn replace(slot: Slot) -> Option<Slot> {
+    SLOT.try_with(|place| place.replace(slot)).ok()
+}
+
 /// Runs `serialize`, in which a handle must put a copy of its descriptor.
 pub(super) fn collect(serialize: impl FnOnce() -> Result<()>) -> Result<OwnedFd> {
-    SLOT.set(Slot::Wanted);
+    replace(Slot::Wanted).ok_or_else(|| Error::encode(ENDING))?;
     let serialized = serialize();
-    let slot = SLOT.replace(Slot::Closed);
+    let slot = replace(Slot::Closed);
     serialized?;
-    match slot {
+    match slot.unwrap_or(Slot::Closed) {
         Slot::Full(fd) => Ok(fd),
         Slot::Closed | Slot::Wanted => Err(Error::encode(format!("a struct named {MARK} is not a handle"))),
     }
@@ -47,9 +54,9 @@ pub(super) fn collect(serialize: impl FnOnce() -> Result<()>) -> Result<OwnedFd>
 
 /// Runs `deserialize`, in which a handle takes `fd`; closes it if none does.
 pub(super) fn offer<T>(fd: OwnedFd, deserialize: impl FnOnce() -> Result<T>) -> Result<T> {
-    SLOT.set(Slot::Full(fd));
+    replace(Slot::Full(fd)).ok_or_else(|| Error::decode(ENDING))?;
     let deserialized = deserialize();
-    SLOT.set(Slot::Closed);
+    drop(replace(Slot::Closed));
     deserialized
 }
 
@@ -106,17 +113,14 @@ struct Descriptor<'a>(BorrowedFd<'a>);
 
 impl Serialize for Descriptor<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        SLOT.with_borrow_mut(|slot| match slot {
-            Slot::Wanted => {
-                let copy = fcntl::duplicate(self.0)
-                    .map_err(|error| ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}")))?;
-                *slot = Slot::Full(copy);
-                Ok(())
-            }
-            Slot::Closed | Slot::Full(_) => Err(ser::Error::custom(
+        let Some(Slot::Wanted) = replace(Slot::Closed) else {
+            return Err(ser::Error::custom(
                 "a handle travels only in messages of `multiprocess`: its descriptor means nothing anywhere else",
-            )),
-        })?;
+            ));
+        };
+        let copy = fcntl::duplicate(self.0)
+            .map_err(|error| ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}")))?;
+        drop(replace(Slot::Full(copy)));
         serializer.serialize_unit()
     }
 }
@@ -133,11 +137,9 @@ impl<'de, T: From<OwnedFd>> Deserialize<'de> for Handle<T> {
             }
 
             fn visit_newtype_struct<D: Deserializer<'de>>(self, _deserializer: D) -> Result<OwnedFd, D::Error> {
-                match SLOT.replace(Slot::Closed) {
-                    Slot::Full(fd) => Ok(fd),
-                    Slot::Closed | Slot::Wanted => {
-                        Err(de::Error::custom("a handle can only be read from a message of `multiprocess`"))
-                    }
+                match replace(Slot::Closed) {
+                    Some(Slot::Full(fd)) => Ok(fd),
+                    _ => Err(de::Error::custom("a handle can only be read from a message of `multiprocess`")),
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 /// Values nested deeper than this are refused, when encoded as when decoded: a hostile message must not
 /// be able to use up the stack.
-pub(super) const MAX_DEPTH: u32 = 512;
+pub(super) const MAX_DEPTH: u32 = 256;
 
 /// A sequence of more elements than bytes holds elements that take no bytes, such as `()`. There may be
 /// this many: a hostile count must not keep the reader busy for ever.

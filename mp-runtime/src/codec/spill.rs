@@ -14,10 +14,12 @@ use std::{
     num::NonZeroUsize,
     os::{
         fd::{AsFd, OwnedFd},
-        unix::fs::FileExt,
+        unix::fs::{FileExt, MetadataExt},
     },
     thread,
 };
+
+use nix::sys::resource::{Resource, getrlimit};
 
 use super::together::together;
 use crate::{
@@ -93,6 +95,9 @@ impl SpillWriter {
         for (offset, (_, (_, used))) in place.offsets.iter_mut().zip(&jobs) {
             *offset = *used;
         }
+        for (part, (_, used)) in &jobs {
+            check_limit(*used + part.len() as u64)?;
+        }
         together(jobs, |(part, (file, used))| {
             file.write_all_at(part, *used)?;
             *used += part.len() as u64;
@@ -112,6 +117,22 @@ impl SpillWriter {
     }
 }
 
+/// A write beyond the limit of file sizes, which holds for memfds too, ends in SIGXFSZ, and that kills.
+fn check_limit(end: u64) -> Result<()> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)
+        .map_err(|errno| Error::os("ask for the limit of file sizes", std::io::Error::from(errno)))?;
+    if end <= limit {
+        return Ok(());
+    }
+    Err(Error::encode(format!(
+        "{end} bytes do not go into a memfd: the limit of file sizes (`ulimit -f`, RLIMIT_FSIZE) is {limit} bytes"
+    )))
+}
+
+/// How far each memfd of a message has been read.
+#[derive(Debug, Default)]
+pub(super) struct Ends([u64; MAX_PARTS]);
+
 /// The memfds of a message that came in.
 #[derive(Debug)]
 pub(super) struct SpillReader {
@@ -125,23 +146,31 @@ impl SpillReader {
                 return Err(Error::protocol("the memory that came with a message is not sealed"));
             }
             let file = File::from(memfd);
-            let size = file.metadata().map_err(|error| Error::os("look at a message's memfd", error))?.len();
-            Ok((file, size))
+            let metadata = file.metadata().map_err(|error| Error::os("look at a message's memfd", error))?;
+            // A hole costs the sender nothing, and the receiver its full length.
+            if metadata.blocks().saturating_mul(512) < metadata.len() {
+                return Err(Error::protocol("the memory that came with a message has holes"));
+            }
+            Ok((file, metadata.len()))
         });
         Ok(Self { memfds: memfds.collect::<Result<_>>()? })
     }
 
-    /// Whether a block of `length` bytes lies there.
-    pub(super) fn check(&self, place: Place, length: usize) -> Result<()> {
+    /// Whether a block of `length` bytes lies there, behind the `ends` of the blocks before it: a few bytes of a
+    /// message must not ask for the same large block over and over.
+    pub(super) fn check(&self, place: Place, length: usize, ends: &mut Ends) -> Result<()> {
         let part_length = place.part_length(length);
         let mut left = length;
-        for (index, offset) in place.offsets().iter().enumerate() {
+        for ((index, offset), before) in place.offsets().iter().enumerate().zip(&mut ends.0) {
             let part = left.min(part_length);
             let size = self.memfds.get(index).map_or(0, |(_, size)| *size);
-            if offset.checked_add(part as u64).is_none_or(|end| end > size) {
-                return Err(Error::decode(format!(
-                    "a block of {part} bytes at {offset} lies outside its memfd of {size}"
-                )));
+            match offset.checked_add(part as u64) {
+                Some(end) if end <= size && offset >= before => *before = end,
+                _ => {
+                    return Err(Error::decode(format!(
+                        "a block of {part} bytes at {offset} lies outside its memfd, between {before} and {size}"
+                    )));
+                }
             }
             left -= part;
         }

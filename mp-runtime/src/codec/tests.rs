@@ -130,6 +130,51 @@ fn blocks_of_every_kind_and_size() {
     check(f64::MAX);
 }
 
+/// The short way of a block into a `Vec` is open to serde's own visitor only, known by its name.
+#[test]
+fn serdes_visitor_has_the_name_that_it_is_known_by() {
+    struct Names;
+    impl<'de> serde::Deserializer<'de> for Names {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> std::result::Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom(blocks::is_serdes_own::<V>()))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+        }
+    }
+    use serde::Deserialize;
+    assert_eq!(Vec::<u8>::deserialize(Names).unwrap_err().to_string(), "true");
+    assert_eq!(Vec::<f64>::deserialize(Names).unwrap_err().to_string(), "true");
+}
+
+#[test]
+fn no_block_is_read_twice() {
+    let size: usize = 100_000;
+    let mut encoder = Encoder::default();
+    encoder.put(&vec![7_u8; size]).unwrap();
+    let twice = |offsets: [u64; 2]| {
+        let mut bytes = vec![b'm', b'p', 0, 1, 0, 1];
+        bytes.resize(24, 0);
+        for offset in offsets {
+            super::scalar::put(&mut bytes, size as u64 | blocks::SPILLED).unwrap();
+            bytes.extend([0, 1]);
+            super::scalar::put(&mut bytes, offset).unwrap();
+        }
+        let memory = std::fs::File::from(crate::sys::memfd::create().unwrap());
+        std::os::unix::fs::FileExt::write_all_at(&memory, &vec![7; 2 * size], 0).unwrap();
+        crate::sys::memfd::seal(&memory).unwrap();
+        let message = Message::new(bytes, vec![memory.into()]).unwrap();
+        Decoder::new(&message).take::<(Vec<u8>, Vec<u8>)>().map(|(a, b)| a.len() + b.len())
+    };
+    assert_eq!(twice([0, size as u64]).unwrap(), 2 * size);
+    assert!(twice([0, 0]).unwrap_err().is_decode());
+    assert!(twice([size as u64, 0]).unwrap_err().is_decode());
+}
+
 #[test]
 fn a_count_that_lies_allocates_nothing() {
     // A million million elements of a kind, of which none is there.

@@ -7,6 +7,8 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use nix::libc;
@@ -26,11 +28,16 @@ use crate::{
     },
 };
 
+/// How often an ended child is looked at that a debugger holds.
+const TRACED: Duration = Duration::from_millis(5);
+
 /// A started child. From start to end it owns two descriptors, after the end one.
 pub(super) struct Child {
     name: Mutex<String>,
     target: TargetId,
     daemon: bool,
+    /// The process that started it.
+    parent: u32,
     pid: u32,
     pidfd: OwnedFd,
     /// The kernel's count of out-of-memory kills when this child was started.
@@ -42,7 +49,11 @@ pub(super) struct Child {
 }
 
 enum State {
-    Running { control: OwnedFd },
+    Running {
+        control: OwnedFd,
+        /// `Some`: its zombie is gone, only its last word still waits in the socket.
+        collected: Option<Option<Exit>>,
+    },
     Ended(Arc<End>),
 }
 
@@ -59,12 +70,13 @@ impl Child {
             name: Mutex::new(name),
             target,
             daemon,
+            parent: std::process::id(),
             pid: process.pid,
             pidfd: process.pidfd,
             oom_baseline: oom::baseline(),
             handles: AtomicUsize::new(0),
             kill_sent: AtomicBool::new(false),
-            state: Mutex::new(State::Running { control }),
+            state: Mutex::new(State::Running { control, collected: None }),
         }
     }
 
@@ -98,30 +110,60 @@ impl Child {
     ///
     /// Any number of threads may wait; the first to see the end collects, the others share.
     pub(super) fn wait(&self, deadline: Deadline) -> Result<Option<Arc<End>>> {
-        let doing = |error: io::Error| Error::os(format!("wait for process '{}'", self.name()), error);
+        if std::process::id() != self.parent {
+            return Err(Error::unsupported("this process is a copy, made by `fork`, of the one whose child it is"));
+        }
         loop {
             if let State::Ended(end) = &*self.state() {
                 return Ok(Some(Arc::clone(end)));
             }
-            if !poll::readable(&self.pidfd, deadline).map_err(doing)? {
+            if !poll::readable(&self.pidfd, deadline).map_err(|error| self.wait_failed(error))? {
                 return Ok(None);
             }
-            let mut state = self.state();
-            let State::Running { control } = &*state else { continue };
-            let exit = match waitid::try_reap(&self.pidfd) {
-                Ok(Some(exit)) => Some(exit),
-                Ok(None) => continue,
-                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => None,
-                Err(error) => return Err(doing(error)),
-            };
-            // A child never waits for room on its socket, and what it has sent outlives it there.
-            let end = Arc::new(End { exit, outcome: outcome::collect(control) });
-            *state = State::Ended(Arc::clone(&end));
-            drop(state);
-            children::forget(self);
-            event::ended(&self.name(), self.pid, end.exit.map(status));
-            return Ok(Some(end));
+            if let Some(end) = self.collect()? {
+                return Ok(Some(end));
+            }
+            if deadline.is_over() {
+                return Ok(None);
+            }
+            // A debugger has not let go of it: nobody can collect it yet, and nothing tells when that changes.
+            thread::sleep(deadline.rest_at_most(TRACED));
         }
+    }
+
+    /// What an ended child has left; `None` while it cannot be had.
+    fn collect(&self) -> Result<Option<Arc<End>>> {
+        let mut state = self.state();
+        let (control, collected) = match &mut *state {
+            State::Ended(end) => return Ok(Some(Arc::clone(end))),
+            State::Running { control, collected } => (control, collected),
+        };
+        let exit = match *collected {
+            Some(exit) => exit,
+            None => match waitid::try_reap(&self.pidfd) {
+                Ok(None) => return Ok(None),
+                Ok(exit) => exit,
+                Err(error) if error.raw_os_error() == Some(libc::ECHILD) => None,
+                Err(error) => return Err(self.wait_failed(error)),
+            },
+        };
+        *collected = Some(exit);
+        // A child never waits for room on its socket, and what it has sent outlives it there.
+        let outcome = match outcome::collect(control) {
+            // Also when this process has no room for its descriptors: it can be asked for again.
+            Outcome::Lost(error) if error.raw_os_error() == Some(libc::EMFILE) => return Err(error),
+            outcome => outcome,
+        };
+        let end = Arc::new(End { exit, outcome });
+        *state = State::Ended(Arc::clone(&end));
+        drop(state);
+        children::forget(self);
+        event::ended(&self.name(), self.pid, end.exit.map(status));
+        Ok(Some(end))
+    }
+
+    fn wait_failed(&self, error: io::Error) -> Error {
+        Error::os(format!("wait for process '{}'", self.name()), error)
     }
 
     /// Sends a signal; does nothing once it has ended.

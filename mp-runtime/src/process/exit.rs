@@ -27,7 +27,7 @@ static FUNCTIONS: Mutex<Vec<Function>> = Mutex::new(Vec::new());
 ///
 /// The last one registered runs first; all run before daemons are terminated and the other children waited
 /// for. A panic in one is reported on stderr and does not keep the others from running. Children do not
-/// inherit them. Destructors of statics and of other threads' values do not run at an exit, in Rust.
+/// inherit them. A call of `process::exit` in one aborts the process, as everywhere inside an exit. Destructors of statics and of other threads' values do not run at an exit, in Rust.
 ///
 /// # Errors
 ///
@@ -76,7 +76,10 @@ extern "C" fn at_normal_end() {
         let function = FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let Some(function) = function else { break };
         // The panic hook has reported it.
-        catch_unwind(AssertUnwindSafe(function)).ok();
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(function)) {
+            // Its destructor may panic too.
+            std::mem::forget(payload);
+        }
     }
     let (daemons, others): (Vec<_>, Vec<_>) = children::active().into_iter().partition(|child| child.is_daemon());
     for daemon in &daemons {

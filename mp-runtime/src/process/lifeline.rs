@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::{Error, Result},
     sys::{
-        fcntl::{above_stdio, reopen, signal_on_hangup},
+        fcntl::{above_stdio, effective_user, reopen, signal_on_hangup},
         poll::{self, Deadline},
     },
 };
@@ -55,6 +55,8 @@ pub enum OnParentDeath {
 struct Lifeline {
     /// Whose end it tells of.
     process: u32,
+    /// Whose pipe it is: no other user can open it anew.
+    user: u32,
     read: OwnedFd,
     /// Held, never used: its closing is the message.
     _write: OwnedFd,
@@ -73,22 +75,23 @@ pub(super) fn for_child() -> Result<OwnedFd> {
 
 fn read_end() -> Result<BorrowedFd<'static>> {
     let mut lifeline = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner);
-    let this = std::process::id();
+    let (process, user) = (std::process::id(), effective_user());
     match *lifeline {
-        Some(lifeline) if lifeline.process == this => Ok(lifeline.read.as_fd()),
-        // There is none yet; or this is a copy made by `fork`, and the one there tells of the original's end too.
+        Some(lifeline) if lifeline.process == process && lifeline.user == user => Ok(lifeline.read.as_fd()),
+        // There is none yet; or this is a copy made by `fork`, and the one there tells of the original's end too;
+        // or this process has changed its user.
         _ => {
-            let new: &'static Lifeline = Box::leak(Box::new(Lifeline::new(this)?));
+            let new: &'static Lifeline = Box::leak(Box::new(Lifeline::new(process, user)?));
             Ok(lifeline.insert(new).read.as_fd())
         }
     }
 }
 
 impl Lifeline {
-    fn new(process: u32) -> Result<Self> {
+    fn new(process: u32, user: u32) -> Result<Self> {
         let doing = |error| Error::os("make the pipe that tells children of this process's end", error);
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| doing(errno.into()))?;
-        Ok(Self { process, read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? })
+        Ok(Self { process, user, read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? })
     }
 }
 

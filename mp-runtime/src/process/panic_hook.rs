@@ -19,7 +19,20 @@ use crate::error::Panic;
 
 thread_local! {
     /// The latest panic of this thread.
-    static LATEST: RefCell<Option<Panic>> = const { RefCell::new(None) };
+    static LATEST: RefCell<Option<Seen>> = const { RefCell::new(None) };
+}
+
+/// A panic whose backtrace is not text yet: to find the names of its functions takes a thousand times as long
+/// as to record it, and a panic that the target catches needs none.
+struct Seen {
+    panic: Panic,
+    backtrace: Option<Backtrace>,
+}
+
+impl Seen {
+    fn resolved(&self) -> Panic {
+        Panic { backtrace: self.backtrace.as_ref().map(|backtrace| trim(&backtrace.to_string())), ..self.panic.clone() }
+    }
 }
 
 /// What `RUST_BACKTRACE` asks for.
@@ -35,13 +48,16 @@ enum Wanted {
 /// Replaces std's hook, for all threads of this process.
 pub(super) fn install(control: &'static OwnedFd) {
     panic::set_hook(Box::new(move |info| {
-        let panic = describe(info, wanted());
-        print(&panic);
+        let (wanted, seen) = (wanted(), describe(info));
+        let resolved =
+            if wanted == Wanted::Everywhere || cfg!(panic = "abort") { seen.resolved() } else { seen.panic.clone() };
+        print(&resolved, wanted);
         if cfg!(panic = "abort") {
             // There is no unwinding that would bring it to whoever called the target.
-            outcome::send(control, kind::PANICKED, &panic).ok();
+            outcome::send(control, kind::PANICKED, &resolved).ok();
         }
-        LATEST.set(Some(panic));
+        // A thread that is ending may have no such slot any more.
+        LATEST.try_with(|latest| latest.replace(Some(seen))).ok();
     }));
 }
 
@@ -49,7 +65,7 @@ pub(super) fn install(control: &'static OwnedFd) {
 pub(super) fn take(payload: &(dyn Any + Send)) -> Panic {
     let message = message(payload);
     match LATEST.take() {
-        Some(panic) if panic.message == message => panic,
+        Some(seen) if seen.panic.message == message => seen.resolved(),
         // The target has replaced the hook, or resumed a panic of another thread.
         _ => Panic { message, location: None, thread: None, backtrace: None },
     }
@@ -63,13 +79,14 @@ fn wanted() -> Wanted {
     }
 }
 
-fn describe(info: &PanicHookInfo<'_>, wanted: Wanted) -> Panic {
-    Panic {
+fn describe(info: &PanicHookInfo<'_>) -> Seen {
+    let panic = Panic {
         message: message(info.payload()),
         location: info.location().map(|at| (at.file().to_owned(), at.line(), at.column())),
         thread: thread::current().name().map(str::to_owned),
-        backtrace: (wanted != Wanted::Nowhere).then(|| trim(&Backtrace::force_capture().to_string())),
-    }
+        backtrace: None,
+    };
+    Seen { panic, backtrace: (wanted() != Wanted::Nowhere).then(Backtrace::force_capture) }
 }
 
 fn message(payload: &(dyn Any + Send)) -> String {
@@ -80,7 +97,7 @@ fn message(payload: &(dyn Any + Send)) -> String {
     }
 }
 
-fn print(panic: &Panic) {
+fn print(panic: &Panic, wanted: Wanted) {
     let process = current_process();
     let thread = panic.thread.as_deref().map(|name| format!(", thread '{name}'")).unwrap_or_default();
     let mut text = format!("process '{}' (pid {}{thread}) panicked at ", process.name(), process.pid());
@@ -88,7 +105,7 @@ fn print(panic: &Panic) {
         Some((file, line, column)) => text += &format!("{file}:{line}:{column}:\n{}\n", panic.message),
         None => text += &format!("an unknown place:\n{}\n", panic.message),
     }
-    if let (Wanted::Everywhere, Some(backtrace)) = (wanted(), &panic.backtrace) {
+    if let (Wanted::Everywhere, Some(backtrace)) = (wanted, &panic.backtrace) {
         text += &format!("stack backtrace:\n{backtrace}");
     }
     // stderr is not buffered: one call, one write. If it is closed or broken there is nobody to tell.

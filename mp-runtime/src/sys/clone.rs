@@ -15,7 +15,7 @@ use std::{
     sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering},
 };
 
-use super::{errno::check, poll, signal, socket, waitid};
+use super::{errno::check, fcntl, poll, signal, socket, waitid};
 
 /// Where the child finds its control socket.
 pub(crate) const CONTROL: RawFd = 3;
@@ -143,6 +143,8 @@ fn clone(plan: &Plan<'_>) -> io::Result<Child> {
     let pid = pid?.unsigned_abs();
     // SAFETY: the kernel has just made this descriptor for us.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    // A closed stream of this process's is not to become a child's pidfd. Without room for a copy it stays.
+    let pidfd = if pidfd.as_raw_fd() > 2 { pidfd } else { fcntl::duplicate(&pidfd).unwrap_or(pidfd) };
     Ok(Child { pid, pidfd })
 }
 
@@ -199,8 +201,12 @@ fn try_become(plan: &Plan<'_>) -> io::Result<Infallible> {
         check(unsafe { libc::chdir(directory.as_ptr()) })?;
     }
     plan.failure.at(Step::Execute);
+    let (path, arguments, environment) =
+        (program.executable.as_ptr(), plan.arguments.as_ptr(), plan.environment.as_ptr());
+    // Not through the C library's function, which others may have replaced (LD_PRELOAD) by one that needs more
+    // stack than there is here.
     // SAFETY: NUL-terminated strings and null-terminated arrays of them, alive until the call succeeds.
-    unsafe { libc::execve(program.executable.as_ptr(), plan.arguments.as_ptr(), plan.environment.as_ptr()) };
+    unsafe { libc::syscall(libc::SYS_execve, path, arguments, environment) };
     Err(io::Error::last_os_error())
 }
 
@@ -237,7 +243,10 @@ fn put_null(number: RawFd) -> io::Result<()> {
         // SAFETY: takes integers.
         return check(unsafe { libc::fcntl(null, libc::F_SETFD, 0) }).map(drop);
     }
-    put(null, number)
+    put(null, number)?;
+    // It may have landed on another standard stream that is closed, which would then pass for an open one.
+    // SAFETY: takes an integer; the descriptor was opened above.
+    check(unsafe { libc::close(null) }).map(drop)
 }
 
 fn is_open(number: RawFd) -> bool {

@@ -44,5 +44,11 @@ pub(crate) fn signal_on_hangup(pipe: impl AsFd, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// `geteuid(2)`: who may open what this process makes.
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: takes nothing, cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// From the kernel's `fcntl.h`; the libc crate has it for some targets only.
 const F_SETSIG: libc::c_int = 10;

@@ -47,6 +47,15 @@ pub(crate) fn is_of_main_program(hook: Constructor) -> bool {
     following(hook).is_some()
 }
 
+/// Whether somebody ran `ld.so program`: the kernel then saw a loader that needs no loader, and executing
+/// `/proc/self/exe` would execute that.
+pub(crate) fn is_run_by_explicit_loader() -> bool {
+    let wants_loader = main_program(|_, headers| headers.iter().any(|header| header.p_type == libc::PT_INTERP));
+    // SAFETY: takes and returns integers.
+    let loader = unsafe { libc::getauxval(libc::AT_BASE) };
+    wants_loader && loader == 0
+}
+
 fn following(hook: Constructor) -> Option<&'static [usize]> {
     let entries = main_program_constructors();
     let own = entries.iter().position(|&entry| entry == hook as usize)?;
@@ -70,17 +79,31 @@ impl Hook {
 
 /// The main program's `DT_INIT_ARRAY`; empty if it has none.
 fn main_program_constructors() -> &'static [usize] {
-    extern "C" fn first_object(info: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
+    main_program(init_array)
+}
+
+/// What `look` finds in the main program, given where it is loaded and its program headers.
+fn main_program<T: Default>(look: fn(usize, &[libc::Elf64_Phdr]) -> T) -> T {
+    struct Search<T> {
+        look: fn(usize, &[libc::Elf64_Phdr]) -> T,
+        found: T,
+    }
+    extern "C" fn first_object<T>(info: *mut libc::dl_phdr_info, _size: usize, search: *mut c_void) -> c_int {
         // SAFETY: dl_iterate_phdr passes a pointer to a filled struct.
         let info = unsafe { &*info };
-        // SAFETY: `found` is the pointer that was passed below, to a live Option.
-        unsafe { *found.cast::<&'static [usize]>() = init_array(info) };
+        // SAFETY: this is the pointer that was passed below, to a live `Search<T>` that nobody else uses meanwhile.
+        let search = unsafe { &mut *search.cast::<Search<T>>() };
+        if !info.dlpi_phdr.is_null() {
+            // SAFETY: so many headers stand at that address, for as long as the object is loaded.
+            let headers = unsafe { slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+            search.found = (search.look)(info.dlpi_addr as usize, headers);
+        }
         1 // the first object is the main program: no need to see the others
     }
-    let mut found: &'static [usize] = &[];
-    // SAFETY: the callback has the right type and `found` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(first_object), ptr::from_mut(&mut found).cast()) };
-    found
+    let mut search = Search { look, found: T::default() };
+    // SAFETY: the callback is of the right type for this search, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(first_object::<T>), ptr::from_mut(&mut search).cast()) };
+    search.found
 }
 
 // Where the C library's start-up code itself looks in a static program. Weak: a linker defines them for
@@ -111,22 +134,15 @@ fn static_init_array() -> &'static [usize] {
     unsafe { slice::from_raw_parts(start as *const usize, (end - start) / size_of::<usize>()) }
 }
 
-fn init_array(object: &libc::dl_phdr_info) -> &'static [usize] {
+fn init_array(base: usize, headers: &[libc::Elf64_Phdr]) -> &'static [usize] {
     const DT_NULL: usize = 0;
     const DT_INIT_ARRAY: usize = 25;
     const DT_INIT_ARRAYSZ: usize = 27;
 
-    if object.dlpi_phdr.is_null() {
-        return &[];
-    }
-    // SAFETY: so many headers stand at that address, for as long as the object is loaded.
-    let headers = unsafe { slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) };
     let Some(dynamic) = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC) else {
         // Nothing but the program itself can be in such a program.
         return static_init_array();
     };
-
-    let base = object.dlpi_addr as usize;
     let mut entry = (base + dynamic.p_vaddr as usize) as *const [usize; 2];
     let (mut address, mut bytes) = (0, 0);
     loop {

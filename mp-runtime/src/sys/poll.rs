@@ -45,7 +45,16 @@ impl Deadline {
         PollTimeout::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
     }
 
-    fn is_over(self) -> bool {
+    /// The rest of it, but not more than `most`.
+    pub(crate) fn rest_at_most(self, most: Duration) -> Duration {
+        match self.0 {
+            When::Never => most,
+            When::Now => Duration::ZERO,
+            When::At(deadline) => deadline.saturating_duration_since(Instant::now()).min(most),
+        }
+    }
+
+    pub(crate) fn is_over(self) -> bool {
         match self.0 {
             When::Never => false,
             When::Now => true,

@@ -2,14 +2,14 @@
 
 use std::{
     io::{self, IoSlice, IoSliceMut},
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use nix::{
     errno::Errno,
     sys::socket::{
-        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt, recv, recvmsg,
-        sendmsg, socketpair, sockopt,
+        AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, getsockopt, recvmsg, sendmsg,
+        socketpair, sockopt,
     },
 };
 
@@ -41,20 +41,6 @@ pub(crate) fn send(socket: impl AsFd, parts: &[IoSlice<'_>], fds: &[BorrowedFd<'
     }
 }
 
-/// How long the message is that comes next, without taking it or blocking. `Ok(None)`: none is there; zero: the
-/// other side is gone. With more than one reader, another may take it in between.
-pub(crate) fn next_length(socket: impl AsFd) -> io::Result<Option<usize>> {
-    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
-    loop {
-        match recv(socket.as_fd().as_raw_fd(), &mut [], flags) {
-            Ok(length) => return Ok(Some(length)),
-            Err(Errno::EINTR) => {}
-            Err(Errno::EAGAIN) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-}
-
 /// A message as it arrived.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -64,11 +50,39 @@ pub(crate) struct Received {
     pub(crate) truncated: bool,
 }
 
+/// How long the message is that comes next, without taking it or blocking. `Ok(None)`: none is there; zero: the
+/// other side is gone. With more than one reader, another may take it in between.
+///
+/// EMFILE: this process has no room for its descriptors, which would be lost with it if it were taken now.
+pub(crate) fn next_length(socket: impl AsFd) -> io::Result<Option<usize>> {
+    let seen = receive(&socket, &mut [], MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC)?;
+    match seen {
+        Some(seen) if seen.fds_lost => Err(io::Error::from_raw_os_error(libc::EMFILE)),
+        seen => Ok(seen.map(|seen| seen.length)),
+    }
+}
+
 /// Takes one message without blocking. `Ok(None)`: none is there; a length of zero: the other side is gone.
 pub(crate) fn try_recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-    let mut control = nix::cmsg_space!([std::os::fd::RawFd; MAX_FDS]);
+    let message = receive(&socket, buffer, MsgFlags::empty())?;
+    Ok(message.map(|Raw { length, fds, fds_lost, bytes_lost }| Received {
+        length,
+        fds,
+        truncated: fds_lost || bytes_lost,
+    }))
+}
+
+struct Raw {
+    length: usize,
+    fds: Vec<OwnedFd>,
+    fds_lost: bool,
+    bytes_lost: bool,
+}
+
+fn receive(socket: &impl AsFd, buffer: &mut [u8], flags: MsgFlags) -> io::Result<Option<Raw>> {
+    let mut control = nix::cmsg_space!([RawFd; MAX_FDS]);
     let mut parts = [IoSliceMut::new(buffer)];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let flags = flags | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let message = loop {
         match recvmsg::<()>(socket.as_fd().as_raw_fd(), &mut parts, Some(&mut control), flags) {
             Ok(message) => break message,
@@ -87,9 +101,11 @@ pub(crate) fn try_recv(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Optio
             fds.extend(raw.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
         }
     });
-    Ok(Some(Received {
+    Ok(Some(Raw {
         length: message.bytes,
-        truncated: control_is_whole.is_err() || message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC),
         fds,
+        // The buffer has room for as many as the kernel sends in one message; the table of descriptors may not.
+        fds_lost: control_is_whole.is_err() || message.flags.contains(MsgFlags::MSG_CTRUNC),
+        bytes_lost: message.flags.contains(MsgFlags::MSG_TRUNC),
     }))
 }

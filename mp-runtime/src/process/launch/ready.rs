@@ -27,8 +27,12 @@ pub(crate) fn hook_ran(hook: Constructor) {
 /// A child of this program would not be recognised as one, and would start the whole program again; or it
 /// would not know what to run.
 pub(super) fn check() -> Result<()> {
-    static READY: OnceLock<Result<()>> = OnceLock::new();
-    READY.get_or_init(check_program).clone()?;
+    // A refusal may pass: constructors may ask before the hook has run.
+    static READY: OnceLock<()> = OnceLock::new();
+    if READY.get().is_none() {
+        check_program()?;
+        READY.set(()).ok();
+    }
     let depth = current().depth();
     if depth >= MAX_DEPTH {
         return Err(Error::invalid(format!(
@@ -36,6 +40,20 @@ pub(super) fn check() -> Result<()> {
         )));
     }
     exit::register()
+}
+
+/// # Errors
+///
+/// `/proc/self/exe` is not this program.
+pub(super) fn check_own_executable() -> Result<()> {
+    static BY_LOADER: OnceLock<bool> = OnceLock::new();
+    if *BY_LOADER.get_or_init(init_array::is_run_by_explicit_loader) {
+        return Err(Error::unsupported(
+            "this program was started through the dynamic loader (`ld-linux.so program`), so /proc/self/exe is the loader, \
+             which would take this program's first argument for the program to run; start it directly, or use `set_executable`",
+        ));
+    }
+    Ok(())
 }
 
 fn check_program() -> Result<()> {

@@ -59,6 +59,9 @@ pub(crate) fn start(
     children::sweep_some();
     let daemon = options.daemon;
     let foreign = options.foreign_executable();
+    if foreign.is_none() {
+        ready::check_own_executable()?;
+    }
     let current = current();
     let mut encoder = Encoder::default();
     encoder.put(&Preparation {
@@ -97,7 +100,7 @@ pub(crate) fn start(
 fn control_pair() -> Result<(OwnedFd, OwnedFd)> {
     let doing = |error| Error::os("make the control socket", error);
     let (control, childs_end) = socket::seqpacket_pair().map_err(doing)?;
-    Ok((control, above_stdio(childs_end).map_err(doing)?))
+    Ok((above_stdio(control).map_err(doing)?, above_stdio(childs_end).map_err(doing)?))
 }
 
 fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<clone::Child> {
@@ -128,6 +131,7 @@ fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<c
                 let directory = directory.as_deref().unwrap_or_default();
                 format!("enter the directory {}", directory.to_string_lossy())
             }
+            Step::Execute if foreign.is_none() => "execute /proc/self/exe (is /proc mounted?)".to_owned(),
             Step::Execute => format!("execute {}", executable.to_string_lossy()),
         };
         Error::os(doing, error)

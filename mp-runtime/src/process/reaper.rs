@@ -19,6 +19,7 @@ use nix::{
 
 use super::child::Child;
 use crate::sys::{
+    fcntl::above_stdio,
     poll::{self, Deadline},
     signal,
 };
@@ -55,6 +56,8 @@ pub(super) fn adopt(child: Arc<Child>) {
 
 fn start() -> io::Result<OwnedFd> {
     let (woken, wake) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    // A closed standard stream of this program's is not to become the reaper's pipe.
+    let (woken, wake) = (above_stdio(woken)?, above_stdio(wake)?);
     // The program's signal handlers are not to run on a thread that it does not know.
     let _blocked = signal::block_all()?;
     thread::Builder::new().name("mp-reaper".to_owned()).spawn(move || run(&woken))?;

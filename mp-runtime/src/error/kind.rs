@@ -76,10 +76,16 @@ impl Error {
     /// Whether a value could not be turned into bytes. The value's own message is part of the text.
     ///
     /// ```
-    /// # use multiprocess as mp;
-    /// # #[mp::process_target] fn read(_: mp::Handle<std::fs::File>) {}
-    /// # let file = std::fs::File::open("/dev/null").unwrap();
-    /// # assert!(!mp::Process::new(read, (mp::Handle::new(file),)).start().is_err_and(|e| e.is_encode()));
+    /// use std::{ffi::OsString, os::unix::ffi::OsStringExt, path::PathBuf};
+    ///
+    /// use multiprocess as mp;
+    ///
+    /// #[mp::process_target]
+    /// fn read(_path: PathBuf) {}
+    ///
+    /// // serde writes a path as text.
+    /// let not_text = PathBuf::from(OsString::from_vec(vec![0xff]));
+    /// assert!(mp::spawn(read, (not_text,)).unwrap_err().is_encode());
     /// ```
     #[must_use]
     pub fn is_encode(&self) -> bool {
@@ -93,12 +99,25 @@ impl Error {
     }
 
     /// Whether the caller gave something that cannot work, such as an environment variable with a NUL byte.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn nothing() {}
+    /// assert!(mp::Process::new(nothing, ()).env("KEY", "a\0b").start().unwrap_err().is_invalid_input());
+    /// ```
     #[must_use]
     pub fn is_invalid_input(&self) -> bool {
         self.category() == Category::Invalid
     }
 
     /// Whether this program or system cannot do what was asked for, however often it is asked.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn nothing() {}
+    /// // A program that is none of ours.
+    /// assert!(mp::Process::new(nothing, ()).executable("/bin/true").start().unwrap_err().is_unsupported());
+    /// ```
     #[must_use]
     pub fn is_unsupported(&self) -> bool {
         self.category() == Category::Unsupported
@@ -127,6 +146,14 @@ impl Error {
     }
 
     /// How a child ended, where this error came from joining one.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn leave() { std::process::exit(3) }
+    /// let work = || -> mp::Result<()> { Ok(mp::spawn(leave, ())?.join()?) };
+    /// let error = work().unwrap_err();
+    /// assert!(matches!(error.as_join_error(), Some(mp::JoinError::Exited(_))));
+    /// ```
     #[must_use]
     pub fn as_join_error(&self) -> Option<&JoinError> {
         match &self.0.kind {

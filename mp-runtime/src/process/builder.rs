@@ -141,6 +141,20 @@ impl<F: Target> Builder<F> {
     }
 
     /// Leaves all variables out, and forgets those set so far.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// #[mp::process_target]
+    /// fn variables() -> Vec<(String, String)> {
+    ///     std::env::vars().collect()
+    /// }
+    ///
+    /// # fn main() -> mp::Result<()> {
+    /// let child = mp::Process::new(variables, ()).env_clear().envs([("A", "1"), ("B", "2")]).env_remove("B").start()?;
+    /// assert_eq!(child.join()?, [("A".to_owned(), "1".to_owned())]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn env_clear(mut self) -> Self {
         self.options.environment.clear();
         self
@@ -184,6 +198,16 @@ impl<F: Target> Builder<F> {
     }
 
     /// The program that the child runs, instead of this one; see [`set_executable`](crate::set_executable).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn answer() -> u8 { 42 }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let another_copy = std::env::current_exe()?;
+    /// assert_eq!(mp::Process::new(answer, ()).executable(another_copy).start()?.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn executable(mut self, path: impl AsRef<Path>) -> Self {
         self.options.executable = Some(path.as_ref().to_owned());
         self

@@ -129,6 +129,22 @@ impl<T: Output> Process<T> {
     }
 
     /// [`join`](Self::join) without waiting; `None` if the child is still running.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn answer() -> u8 { 42 }
+    /// # fn main() -> mp::Result<()> {
+    /// let child = mp::spawn(answer, ())?;
+    /// let result = loop {
+    ///     match child.try_join() {
+    ///         Some(result) => break result?,
+    ///         None => std::thread::yield_now(), // something useful
+    ///     }
+    /// };
+    /// assert_eq!(result, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_join(&self) -> Option<Result<T, JoinError>> {
         self.join_timeout(Duration::ZERO)
     }
@@ -204,6 +220,19 @@ impl<T> Process<T> {
     }
 
     /// Whether it has not ended yet.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn wait_for_ever() { loop { std::thread::park() } }
+    /// # fn main() -> mp::Result<()> {
+    /// let child = mp::spawn(wait_for_ever, ())?;
+    /// assert!(child.is_alive());
+    /// child.kill()?;
+    /// child.join().unwrap_err();
+    /// assert!(!child.is_alive());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_alive(&self) -> bool {
         matches!(self.child.wait(Deadline::after(Duration::ZERO)), Ok(None))
@@ -254,12 +283,34 @@ impl<T> Process<T> {
     /// # Errors
     ///
     /// EINVAL for a number that is no signal, and as [`terminate`](Self::terminate).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn wait_for_ever() { loop { std::thread::park() } }
+    /// # fn main() -> mp::Result<()> {
+    /// let child = mp::spawn(wait_for_ever, ())?;
+    /// child.signal(10)?; // SIGUSR1, which nobody handles here
+    /// assert_eq!(child.join().unwrap_err().ended().signal(), Some(10));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn signal(&self, signal: i32) -> Result<()> {
         self.child.signal(signal)
     }
 
     /// Gives it up: no handle, no entry in [`active_children`], and at the normal end of this process it is
-    /// neither terminated nor waited for. What happens to it then, [`OnParentDeath`](crate::OnParentDeath) says. It leaves no zombie.
+    /// neither terminated nor waited for.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn wait_for_ever() { loop { std::thread::park() } }
+    /// # fn main() -> mp::Result<()> {
+    /// mp::spawn(wait_for_ever, ())?.detach(); // ends with this program
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// What happens to it then, [`OnParentDeath`](crate::OnParentDeath) says. It leaves no zombie.
     pub fn detach(mut self) {
         self.kill_on_drop = false;
         children::forget(&self.child);

@@ -26,8 +26,9 @@ static FUNCTIONS: Mutex<Vec<Function>> = Mutex::new(Vec::new());
 /// returned or panicked, and on [`std::process::exit`]; not when a signal ends it.
 ///
 /// The last one registered runs first; all run before daemons are terminated and the other children waited
-/// for. A panic in one is reported on stderr and does not keep the others from running. Children do not
-/// inherit them. A call of `process::exit` in one aborts the process, as everywhere inside an exit. Destructors of statics and of other threads' values do not run at an exit, in Rust.
+/// for. A panic in one is reported on stderr and does not keep the others from running; a call of
+/// `process::exit` in one aborts the process, as everywhere inside an exit. Children do not inherit them.
+/// Destructors of statics and of other threads' values do not run at an exit, in Rust.
 ///
 /// # Errors
 ///

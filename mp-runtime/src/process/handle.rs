@@ -113,19 +113,12 @@ impl<T: Output> Process<T> {
     ///
     /// How the child ended instead: see [`JoinError`]. However it dies, this returns.
     pub fn join(&self) -> Result<T, JoinError> {
-        match self.child.wait(Deadline::NEVER) {
-            Ok(Some(end)) => self.result(&end),
-            Ok(None) => Err(JoinError::Lost(self.child.unknown())),
-            Err(error) => Err(JoinError::Wait(self.child.unknown(), error)),
-        }
+        self.end(Deadline::NEVER, |end| self.result(end)).unwrap_or_else(|| Err(JoinError::Lost(self.child.unknown())))
     }
 
     /// [`join`](Self::join), but not longer than `timeout`; `None` if the child is still running then.
     pub fn join_timeout(&self, timeout: Duration) -> Option<Result<T, JoinError>> {
-        match self.child.wait(Deadline::after(timeout)) {
-            Ok(end) => end.map(|end| self.result(&end)),
-            Err(error) => Some(Err(JoinError::Wait(self.child.unknown(), error))),
-        }
+        self.end(Deadline::after(timeout), |end| self.result(end))
     }
 
     /// [`join`](Self::join) without waiting; `None` if the child is still running.
@@ -167,19 +160,12 @@ impl Process<Untyped> {
     ///
     /// How the child ended, if it did not return: see [`JoinError`].
     pub fn join(&self) -> Result<(), JoinError> {
-        match self.child.wait(Deadline::NEVER) {
-            Ok(Some(end)) => self.outcome(&end),
-            Ok(None) => Err(JoinError::Lost(self.child.unknown())),
-            Err(error) => Err(JoinError::Wait(self.child.unknown(), error)),
-        }
+        self.end(Deadline::NEVER, |end| self.outcome(end)).unwrap_or_else(|| Err(JoinError::Lost(self.child.unknown())))
     }
 
     /// [`join`](Self::join), but not longer than `timeout`; `None` if the child is still running then.
     pub fn join_timeout(&self, timeout: Duration) -> Option<Result<(), JoinError>> {
-        match self.child.wait(Deadline::after(timeout)) {
-            Ok(end) => end.map(|end| self.outcome(&end)),
-            Err(error) => Some(Err(JoinError::Wait(self.child.unknown(), error))),
-        }
+        self.end(Deadline::after(timeout), |end| self.outcome(end))
     }
 
     fn outcome(&self, end: &End) -> Result<(), JoinError> {
@@ -314,6 +300,18 @@ impl<T> Process<T> {
     pub fn detach(mut self) {
         self.kill_on_drop = false;
         children::forget(&self.child);
+    }
+
+    /// What `read` makes of the end; `None` if it has not come before the deadline.
+    fn end<R>(
+        &self,
+        deadline: Deadline,
+        read: impl FnOnce(&End) -> Result<R, JoinError>,
+    ) -> Option<Result<R, JoinError>> {
+        match self.child.wait(deadline) {
+            Ok(end) => end.map(|end| read(&end)),
+            Err(error) => Some(Err(JoinError::Wait(self.child.unknown(), error))),
+        }
     }
 
     fn ended(&self) -> Option<Arc<End>> {

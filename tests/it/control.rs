@@ -18,21 +18,15 @@ use nix::{
     },
 };
 
-use super::support::{increment, owned, put_number_at, watchdog};
+use super::support::{frame, increment, owned, put_number_at, watchdog};
 
 /// The control socket's number in a child.
 const CONTROL: i32 = 3;
 
 /// Frames that are none, or are at odds with themselves.
 fn lies() -> Vec<Vec<u8>> {
-    let frame = |kind: u8, flags: u8, fds: u16, offset: u64, length: u64, body: &[u8]| {
-        let mut frame = vec![b'm', b'p', 0, 1, kind, flags];
-        frame.extend(fds.to_le_bytes());
-        frame.extend(offset.to_le_bytes());
-        frame.extend(length.to_le_bytes());
-        frame.extend(body);
-        frame
-    };
+    let empty = |kind: u8, flags: u8, fds: u16| frame(kind, flags, fds, (0, 0), b"");
+    let inline = |kind: u8, body: &[u8]| frame(kind, 0, 0, (0, body.len() as u64), body);
     vec![
         vec![0],
         b"mp".to_vec(),
@@ -40,16 +34,18 @@ fn lies() -> Vec<Vec<u8>> {
         vec![0xff; 200],
         vec![0; 24],
         b"mp\0\x02\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(), // another version
-        frame(3, 0, 1, 0, 0, b""),                                      // a descriptor that is not there
-        frame(3, 1, 0, 0, 0, b""),                                      // a memfd that is not there
-        frame(3, 2, 0, 0, u64::MAX, b""),                               // a body in no memfd
-        frame(3, 0xf0, 0, 0, 0, b""),
-        frame(0, 0, 0, 0, 0, b""),
-        frame(99, 0, 0, 0, 0, b"x"),
-        frame(3, 0, 0, 0, 0, &[0xff; 9]), // a count beyond everything
-        frame(4, 0, 0, 0, 0, &[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f]), // a text of 2^62 bytes
-        frame(5, 0, 0, 0, 0, &[2, 0xff, 0xff]), // a text that is no UTF-8
-        frame(3, 0, 0, 0, 0, &vec![7; 65_512]),
+        empty(3, 0, 1),                                                 // a descriptor that is not there
+        empty(3, 0x10, 0),                                              // a memfd that is not there
+        frame(3, 1, 0, (0, u64::MAX), b""),                             // a body in no memfd
+        frame(3, 0, 0, (0, 9), b"x"),                                   // a body that is longer than what came
+        empty(3, 0xf0, 0),                                              // too many memfds
+        empty(3, 2, 0),                                                 // an unknown flag
+        empty(0, 0, 0),
+        inline(99, b"x"),
+        inline(3, &[0xff; 9]), // a count beyond everything
+        inline(4, &[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x3f]), // a text of 2^62 bytes
+        inline(5, &[2, 0xff, 0xff]), // a text that is no UTF-8
+        inline(3, &vec![7; 65_512]),
         vec![b'm'; 100_000],
     ]
 }
@@ -86,8 +82,7 @@ fn a_second_result_is_no_result() -> mp::Result<()> {
     let _watchdog = watchdog();
     #[mp::process_target]
     fn says_twice() -> u8 {
-        let frame = b"mp\0\x01\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x09";
-        send(CONTROL, frame, MsgFlags::empty()).unwrap();
+        send(CONTROL, &frame(3, 0, 0, (0, 1), &[9]), MsgFlags::empty()).unwrap();
         5
     }
     let error = mp::spawn(says_twice, ())?.join().unwrap_err();
@@ -102,10 +97,10 @@ fn memory_that_could_still_change_is_refused() -> mp::Result<()> {
     fn sends_unsealed() -> Vec<u8> {
         let memfd = nix::sys::memfd::memfd_create(c"x", nix::sys::memfd::MFdFlags::empty()).unwrap();
         nix::unistd::ftruncate(&memfd, 100).unwrap();
-        let frame = b"mp\0\x01\x03\x03\0\0\0\0\0\0\0\0\0\0\x64\0\0\0\0\0\0\0";
+        let frame = frame(3, 0x11, 0, (0, 100), b"");
         let fds = [memfd.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&fds)];
-        sendmsg::<()>(CONTROL, &[IoSlice::new(frame)], &rights, MsgFlags::empty(), None).unwrap();
+        sendmsg::<()>(CONTROL, &[IoSlice::new(&frame)], &rights, MsgFlags::empty(), None).unwrap();
         std::process::exit(0)
     }
     let error = mp::spawn(sends_unsealed, ())?.join().unwrap_err();
@@ -126,9 +121,8 @@ fn memory_that_is_all_holes_is_refused() -> mp::Result<()> {
         nix::unistd::ftruncate(&memfd, 1 << 46).unwrap();
         fcntl(&memfd, FcntlArg::F_ADD_SEALS(SealFlag::from_bits_truncate(0xf))).unwrap();
         // A block of 2^46 bytes in one part at 0.
-        let mut frame = b"mp\0\x01\x03\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xfd".to_vec();
-        frame.extend((1_u64 << 63 | 1 << 46).to_le_bytes());
-        frame.extend([0, 1, 0]);
+        let body = [&[0xfd][..], &(1_u64 << 63 | 1 << 46).to_le_bytes(), &[0, 1, 0]].concat();
+        let frame = frame(3, 0x10, 0, (0, body.len() as u64), &body);
         let fds = [memfd.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&fds)];
         sendmsg::<()>(CONTROL, &[IoSlice::new(&frame)], &rights, MsgFlags::empty(), None).unwrap();

@@ -119,3 +119,10 @@ pub(crate) fn put_number_at(fd: i32, number: i32) {
     let put = unsafe { nix::libc::dup2(fd, number) };
     assert_eq!(put, number);
 }
+
+/// A message as it looks on a socket, whether it makes sense or not. `place` is where the body lies, if that is in
+/// a memfd, and how long it is.
+pub(crate) fn frame(kind: u8, flags: u8, fds: u16, place: (u64, u64), body: &[u8]) -> Vec<u8> {
+    let head = [&[b'm', b'p', 0, 1, kind, flags], &fds.to_le_bytes()[..]].concat();
+    [&head, &place.0.to_le_bytes()[..], &place.1.to_le_bytes(), body].concat()
+}

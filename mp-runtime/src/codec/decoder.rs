@@ -9,9 +9,9 @@ use serde::{
 
 use super::{
     blocks::{self, Kind},
-    frame::Message,
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
+    message::Message,
     scalar,
     spill::{Ends, MAX_PARTS, Place},
 };
@@ -41,12 +41,52 @@ enum Source<'m> {
     Spilled { place: Place, length: usize },
 }
 
+/// A byte string that lies in a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Bytes<'m> {
+    message: &'m Message,
+    source: Source<'m>,
+}
+
+impl Bytes<'_> {
+    pub(crate) fn len(self) -> usize {
+        match self.source {
+            Source::Inline(bytes) => bytes.len(),
+            Source::Spilled { length, .. } => length,
+        }
+    }
+
+    /// Copies it to where there is just as much room.
+    pub(crate) fn read(self, into: &mut [u8]) -> Result<()> {
+        match self.source {
+            Source::Inline(bytes) => {
+                into.copy_from_slice(bytes);
+                Ok(())
+            }
+            Source::Spilled { place, .. } => self.message.spill()?.read(place, into),
+        }
+    }
+
+    pub(crate) fn to_vec(self) -> Result<Vec<u8>> {
+        match self.source {
+            Source::Inline(bytes) => Ok(bytes.to_vec()),
+            Source::Spilled { length, .. } => {
+                let mut bytes = blocks::zeroed::<u8>(length)?;
+                self.read(&mut bytes)?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
 impl<'m> Decoder<'m> {
+    #[inline]
     pub(crate) fn new(message: &'m Message) -> Self {
         Self::resume(message, 0)
     }
 
     /// Goes on where another decoder of this message [stopped](Self::position).
+    #[inline]
     pub(crate) fn resume(message: &'m Message, position: usize) -> Self {
         Self { rest: message.body().get(position..).unwrap_or_default(), message, depth: 0, spilled: Ends::default() }
     }
@@ -61,7 +101,14 @@ impl<'m> Decoder<'m> {
         T::deserialize(&mut *self).map_err(|error| error.context(format!("a value of type `{}`", type_name::<T>())))
     }
 
+    /// Takes the next value, a byte string, without reading it yet.
+    pub(crate) fn take_bytes(&mut self) -> Result<Bytes<'m>> {
+        let source = self.text()?;
+        Ok(Bytes { message: self.message, source })
+    }
+
     /// Nothing may be left.
+    #[inline]
     pub(crate) fn finish(&self) -> Result<()> {
         match self.rest.len() {
             0 => Ok(()),
@@ -96,7 +143,7 @@ impl<'m> Decoder<'m> {
             Source::Inline(self.bytes(length)?)
         } else {
             let place = self.place()?;
-            self.message.spill().check(place, length, &mut self.spilled)?;
+            self.message.spill()?.check(place, length, &mut self.spilled)?;
             Source::Spilled { place, length }
         };
         Ok(Elements::Block(kind, count, source))
@@ -120,27 +167,6 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    fn read(&self, source: Source<'_>, into: &mut [u8]) -> Result<()> {
-        match source {
-            Source::Inline(bytes) => {
-                into.copy_from_slice(bytes);
-                Ok(())
-            }
-            Source::Spilled { place, .. } => self.message.spill().read(place, into),
-        }
-    }
-
-    fn owned(&self, source: Source<'_>) -> Result<Vec<u8>> {
-        match source {
-            Source::Inline(bytes) => Ok(bytes.to_vec()),
-            Source::Spilled { place, length } => {
-                let mut bytes = blocks::zeroed::<u8>(length)?;
-                self.message.spill().read(place, &mut bytes)?;
-                Ok(bytes)
-            }
-        }
-    }
-
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -158,7 +184,8 @@ impl<'m> Decoder<'m> {
 
 macro_rules! scalars {
     ($($method:ident $visit:ident;)*) => {
-        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
+        $(#[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
             visitor.$visit(scalar::take(&mut self.rest)?)
         })*
     };
@@ -166,7 +193,8 @@ macro_rules! scalars {
 
 macro_rules! self_describing {
     ($($method:ident)*) => {
-        $(fn $method<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
+        $(#[inline]
+        fn $method<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value> {
             Err(Error::decode(concat!(
                 "the type asks what comes next (", stringify!($method), "), which these bytes do not say; ",
                 "serde's `untagged`, `flatten` and `tag` cannot cross a process boundary"
@@ -205,9 +233,10 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         let not_text = |_| Error::decode("a string is not UTF-8");
         match self.text()? {
             Source::Inline(bytes) => visitor.visit_borrowed_str(std::str::from_utf8(bytes).map_err(not_text)?),
-            spilled => {
-                visitor.visit_string(String::from_utf8(self.owned(spilled)?).map_err(|e| not_text(e.utf8_error()))?)
-            }
+            spilled => visitor.visit_string(
+                String::from_utf8(Bytes { message: self.message, source: spilled }.to_vec()?)
+                    .map_err(|e| not_text(e.utf8_error()))?,
+            ),
         }
     }
 
@@ -218,7 +247,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value> {
         match self.text()? {
             Source::Inline(bytes) => visitor.visit_borrowed_bytes(bytes),
-            spilled => visitor.visit_byte_buf(self.owned(spilled)?),
+            spilled => visitor.visit_byte_buf(Bytes { message: self.message, source: spilled }.to_vec()?),
         }
     }
 
@@ -256,11 +285,12 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
             Elements::Block(kind, count, source) => (kind, count, source),
         };
         if blocks::is_serdes_own::<V>()
-            && let Some(value) = blocks::from_block(kind, count, |into| self.read(source, into))
+            && let Some(value) =
+                blocks::from_block(kind, count, |into| Bytes { message: self.message, source }.read(into))
         {
             return value;
         }
-        let bytes = self.owned(source)?;
+        let bytes = Bytes { message: self.message, source }.to_vec()?;
         visitor.visit_seq(BlockWalk { kind, elements: bytes.chunks_exact(kind.size()) })
     }
 

@@ -6,22 +6,31 @@ use serde::{Serialize, Serializer, ser};
 
 use super::{
     blocks::{self, Kind},
-    frame::{Body, Encoded},
+    frame::{self, Encoded, HEADER},
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
-    scalar,
+    scalar, scratch,
     spill::SpillWriter,
 };
 use crate::error::{Error, Result};
 
 /// Writes values one behind the other into one message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Encoder {
+    /// What has been written, behind room for a header.
     body: Vec<u8>,
     /// Where large blocks went.
     spill: SpillWriter,
     fds: Vec<OwnedFd>,
     depth: u32,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        let mut body = scratch::take();
+        body.extend_from_slice(&[0; HEADER]);
+        Self { body, spill: SpillWriter::default(), fds: Vec::new(), depth: 0 }
+    }
 }
 
 impl Encoder {
@@ -30,15 +39,29 @@ impl Encoder {
         self.element(value)
     }
 
-    /// The message. A body beyond what a socket should carry moves into the memfd too.
-    pub(crate) fn finish(mut self) -> Result<Encoded> {
-        let body = if self.body.len() < blocks::MIN_SPILL {
-            Body::Inline(self.body)
-        } else {
-            let body = std::mem::take(&mut self.body);
-            Body::Spilled { offset: self.spill.write_whole(&body)?, length: body.len() as u64 }
-        };
-        Ok(Encoded { body, memfds: self.spill.seal()?, fds: self.fds })
+    /// Appends bytes, to be [taken](super::Decoder::take_bytes) as such.
+    pub(crate) fn put_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.text(bytes)
+    }
+
+    /// The whole message, as one of this kind, if nothing but bytes belongs to it and they go into a socket.
+    #[inline]
+    pub(crate) fn packet(&mut self, kind: u8) -> Option<&[u8]> {
+        if !self.spill.is_empty() || !self.fds.is_empty() {
+            return None;
+        }
+        frame::complete(kind, &mut self.body).then_some(&self.body)
+    }
+
+    /// It is done with, and its buffer good for another.
+    #[inline]
+    pub(crate) fn recycle(self) {
+        scratch::put_back(self.body);
+    }
+
+    /// The message, as one of this kind. A body beyond what a socket should carry moves into a memfd too.
+    pub(crate) fn finish(self, kind: u8) -> Result<Encoded> {
+        Encoded::new(kind, self.body, self.spill, self.fds)
     }
 
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -115,7 +138,8 @@ impl Encoder {
 
 macro_rules! scalars {
     ($($method:ident $type:ty;)*) => {
-        $(fn $method(self, value: $type) -> Result<()> {
+        $(#[inline]
+        fn $method(self, value: $type) -> Result<()> {
             scalar::put(&mut self.body, value)
         })*
     };

@@ -4,198 +4,197 @@
 //! |---|---|
 //! | 0..4 | `mp` and the version of all this, 1 |
 //! | 4 | the kind of message |
-//! | 5 | 1: the first descriptor is a sealed memfd; 2: the body lies in it; the high four bits: how many more memfds follow |
+//! | 5 | low four bits, 1: the body lies in the last memfd; high four bits: how many sealed memfds come first among the descriptors |
 //! | 6..8 | how many descriptors there are behind these |
-//! | 8..16, 16..24 | where in the memfd the body lies and its length; zero where it follows the header |
-//!
-//! A socket's peer may be anyone: everything is checked before it is believed.
+//! | 8..16 | where in the memfd the body lies; zero where it follows the header |
+//! | 16..24 | the length of the body; what may follow it is there to take up room |
 
 use std::{
-    io::IoSlice,
-    num::NonZeroUsize,
+    fmt,
+    io::{self, ErrorKind},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
 };
 
 use super::{
     blocks::MIN_SPILL,
-    spill::{Ends, MAX_PARTS, Place, SpillReader},
+    spill::{MAX_PARTS, SpillWriter},
 };
 use crate::{
     error::{Error, Result},
-    shm::Mapping,
-    sys::socket,
+    sys::socket::{self, Wait},
 };
 
-const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
-const HEADER: usize = 24;
-const HAS_MEMFD: u8 = 1;
-const BODY_IN_MEMFD: u8 = 2;
-/// Above the flags stands how many memfds there are besides the first.
-const MORE_MEMFDS: u8 = 4;
+pub(super) const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
+pub(super) const HEADER: usize = 24;
+pub(super) const BODY_IN_MEMFD: u8 = 1;
+/// Above the flags stands how many memfds there are.
+pub(super) const MEMFDS: u8 = 4;
+/// One for the body of a message that has to be made smaller after all.
+pub(super) const MAX_MEMFDS: usize = MAX_PARTS + 1;
 
 /// No message takes more bytes than this on a socket, whatever it carries.
 pub(crate) const MAX_FRAME: usize = HEADER + MIN_SPILL;
 
+/// In a socket's queue a message takes up a byte for so many in its memfds…
+const WEIGHT: usize = 80;
+/// …but not more than this.
+const MAX_PADDING: usize = 60 << 10;
+
 /// A value on its way out.
-#[derive(Debug)]
 pub(crate) struct Encoded {
-    pub(super) body: Body,
-    pub(super) memfds: Vec<OwnedFd>,
-    pub(super) fds: Vec<OwnedFd>,
+    /// The header, and the body unless it lies in a memfd.
+    packet: Vec<u8>,
+    /// Most messages have none.
+    attached: Option<Box<Attached>>,
 }
 
-#[derive(Debug)]
-pub(super) enum Body {
-    Inline(Vec<u8>),
-    Spilled { offset: u64, length: u64 },
+/// What goes beside the bytes.
+struct Attached {
+    memfds: Vec<OwnedFd>,
+    fds: Vec<OwnedFd>,
+    /// How many bytes are in the memfds.
+    spilled: usize,
 }
 
 impl Encoded {
     /// A message without content.
-    pub(crate) fn empty() -> Self {
-        Self { body: Body::Inline(Vec::new()), memfds: Vec::new(), fds: Vec::new() }
+    pub(crate) fn empty(kind: u8) -> Self {
+        Self { packet: Header::new(kind, 0).bytes(0).to_vec(), attached: None }
     }
 
-    /// Sends it as one message of this kind; the descriptors are copies, and are closed when it is dropped.
-    pub(crate) fn send(&self, socket: impl AsFd, kind: u8) -> Result<()> {
-        let most = socket::MAX_FDS - self.memfds.len();
-        if self.fds.len() > most {
-            let count = self.fds.len();
+    /// `packet` is a body behind room for a header.
+    pub(super) fn new(kind: u8, mut packet: Vec<u8>, mut spill: SpillWriter, fds: Vec<OwnedFd>) -> Result<Self> {
+        if spill.is_empty() && fds.is_empty() && complete(kind, &mut packet) {
+            return Ok(Self { packet, attached: None });
+        }
+        let length = packet.len() - HEADER;
+        let mut header = Header { fds: fds.len(), ..Header::new(kind, length) };
+        if length >= MIN_SPILL {
+            header.offset = spill.write_at_the_end(&packet[HEADER..])?;
+            header.flags = BODY_IN_MEMFD;
+            packet.truncate(HEADER);
+        }
+        let spilled = spill.length();
+        let memfds = spill.seal()?;
+        let most = socket::MAX_FDS - memfds.len();
+        if fds.len() > most {
+            let count = fds.len();
             return Err(Error::encode(format!(
                 "the value holds {count} descriptors; one message carries at most {most}"
             )));
         }
-        let (header, body) = self.bytes(kind);
-        let fds: Vec<BorrowedFd<'_>> = self.memfds.iter().chain(&self.fds).map(AsFd::as_fd).collect();
-        socket::send(socket, &[IoSlice::new(&header), IoSlice::new(body)], &fds)
-            .map_err(|error| Error::os("send a message", error))
+        packet[..HEADER].copy_from_slice(&header.bytes(memfds.len()));
+        Ok(Self { packet, attached: Some(Box::new(Attached { memfds, fds, spilled })) })
+    }
+
+    /// Sends it as one message; the descriptors that go are copies. EAGAIN: there is no room, and `wait` says not to
+    /// wait for any.
+    pub(crate) fn send(&self, socket: impl AsFd, wait: Wait) -> io::Result<()> {
+        match &self.attached {
+            None => socket::send(socket, &self.packet, wait),
+            Some(attached) => {
+                let Attached { memfds, fds, .. } = &**attached;
+                let fds: Vec<BorrowedFd<'_>> = memfds.iter().chain(fds).map(AsFd::as_fd).collect();
+                socket::send_with(socket, &self.packet, &fds, wait)
+            }
+        }
+    }
+
+    /// Makes it take up room in the socket's queue for what is in its memfds. A socket counts only the bytes that it
+    /// carries itself: hundreds of large messages would fit, and the memory of all of them would be in use.
+    pub(crate) fn weigh(&mut self) {
+        if let Some(attached) = &self.attached {
+            let padding = (attached.spilled / WEIGHT).min(MAX_PADDING);
+            self.packet.resize(self.packet.len().max(HEADER + padding), 0);
+        }
+    }
+
+    /// Makes it as small on the socket as can be, for one whose buffer is smaller than usual (SO_SNDBUF).
+    ///
+    /// # Errors
+    ///
+    /// EMSGSIZE: it is as small as can be already.
+    pub(crate) fn shrink(&mut self) -> Result<()> {
+        if self.packet.len() == HEADER {
+            let cause = io::Error::from_raw_os_error(nix::libc::EMSGSIZE);
+            return Err(Error::os("send a message that is nothing but its header", cause));
+        }
+        let attached =
+            self.attached.get_or_insert_with(|| Box::new(Attached { memfds: Vec::new(), fds: Vec::new(), spilled: 0 }));
+        let mut header = Header::read(&self.packet, attached.fds.len());
+        if header.flags & BODY_IN_MEMFD == 0 {
+            let mut spill = SpillWriter::default();
+            header.offset = spill.write_at_the_end(&self.packet[HEADER..HEADER + header.length])?;
+            header.flags |= BODY_IN_MEMFD;
+            attached.spilled += header.length;
+            attached.memfds.extend(spill.seal()?);
+        }
+        self.packet.truncate(HEADER);
+        self.packet.copy_from_slice(&header.bytes(attached.memfds.len()));
+        Ok(())
     }
 
     /// The same as one run of bytes, for a message that is sent without this code: from a signal handler.
-    pub(crate) fn to_bytes(&self, kind: u8) -> Vec<u8> {
-        let (header, body) = self.bytes(kind);
-        [&header[..], body].concat()
-    }
-
-    fn bytes(&self, kind: u8) -> ([u8; HEADER], &[u8]) {
-        let (flag, offset, length, body) = match &self.body {
-            Body::Inline(body) => (0, 0, 0, body.as_slice()),
-            Body::Spilled { offset, length } => (BODY_IN_MEMFD, *offset, *length, &[][..]),
-        };
-        let flags = match u8::try_from(self.memfds.len()).unwrap_or(u8::MAX) {
-            0 => flag,
-            memfds => flag | HAS_MEMFD | (memfds - 1) << MORE_MEMFDS,
-        };
-        let count = u16::try_from(self.fds.len()).unwrap_or(u16::MAX);
-        let mut header = [0; HEADER];
-        header[..4].copy_from_slice(&MAGIC);
-        header[4] = kind;
-        header[5] = flags;
-        header[6..8].copy_from_slice(&count.to_le_bytes());
-        header[8..16].copy_from_slice(&offset.to_le_bytes());
-        header[16..24].copy_from_slice(&length.to_le_bytes());
-        (header, body)
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        self.packet.clone()
     }
 }
 
-/// A message that came in, checked as far as its frame goes.
-#[derive(Debug)]
-pub(crate) struct Message {
+impl fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encoded").field("bytes", &self.packet.len()).finish_non_exhaustive()
+    }
+}
+
+/// Writes the header into the room for it before a body, if nothing else belongs to the message; returns whether
+/// that is short enough for a socket.
+#[inline]
+pub(super) fn complete(kind: u8, packet: &mut [u8]) -> bool {
+    let Some((header, body)) = packet.split_first_chunk_mut::<HEADER>() else { return false };
+    *header = Header::new(kind, body.len()).bytes(0);
+    body.len() < MIN_SPILL
+}
+
+struct Header {
     kind: u8,
-    bytes: Vec<u8>,
-    body: Option<(Mapping, usize)>,
-    spill: SpillReader,
-    fds: Mutex<Vec<Option<OwnedFd>>>,
-    claimed: AtomicBool,
+    flags: u8,
+    fds: usize,
+    offset: u64,
+    length: usize,
 }
 
-impl Message {
-    /// Takes the frame apart.
-    pub(crate) fn new(bytes: Vec<u8>, mut fds: Vec<OwnedFd>) -> Result<Self> {
-        let Some((header, _)) = bytes.split_first_chunk::<HEADER>() else {
-            return Err(Error::protocol(format!("a message of {} bytes is shorter than its header", bytes.len())));
-        };
-        let [m, p, zero, version, kind, flags, ..] = *header;
-        if [m, p, zero] != MAGIC[..3] {
-            return Err(Error::protocol("the bytes are no message of this library"));
-        }
-        if version != MAGIC[3] {
-            return Err(Error::protocol(format!(
-                "the other side speaks version {version} of the protocol, this one {}; build both with the same `multiprocess`",
-                MAGIC[3]
-            )));
-        }
-        let count = usize::from(u16::from_le_bytes([header[6], header[7]]));
-        let has_memfd = flags & HAS_MEMFD != 0;
-        let memfds = usize::from(has_memfd) + usize::from(flags >> MORE_MEMFDS);
-        let unknown = flags & ((1 << MORE_MEMFDS) - 1) & !(HAS_MEMFD | BODY_IN_MEMFD) != 0;
-        if unknown || memfds > MAX_PARTS || (!has_memfd && flags != 0) {
-            return Err(Error::protocol(format!("flags {flags:#x} make no sense")));
-        }
-        if fds.len() != count + memfds {
-            return Err(Error::protocol(format!("{count} descriptors are announced and {} came", fds.len())));
-        }
-        let spill = SpillReader::new(fds.drain(..memfds))?;
-        let mut message = Self {
-            kind,
-            bytes: Vec::new(),
-            body: None,
-            spill,
-            fds: Mutex::new(fds.into_iter().map(Some).collect()),
-            claimed: AtomicBool::new(false),
-        };
-        if flags & BODY_IN_MEMFD != 0 {
-            let word = |at: usize| {
-                bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(u64::MAX, u64::from_le_bytes)
-            };
-            message.map_body(word(8), word(16))?;
-        }
-        message.bytes = bytes;
-        Ok(message)
+impl Header {
+    #[inline]
+    fn new(kind: u8, length: usize) -> Self {
+        Self { kind, flags: 0, fds: 0, offset: 0, length }
     }
 
-    pub(crate) fn kind(&self) -> u8 {
-        self.kind
+    #[inline]
+    fn bytes(&self, memfds: usize) -> [u8; HEADER] {
+        let [m, p, zero, version] = MAGIC;
+        // Both counts have been checked to be small.
+        let ([few, many], flags) = ((self.fds as u16).to_le_bytes(), self.flags | (memfds as u8) << MEMFDS);
+        let mut bytes = [0; HEADER];
+        bytes[..8].copy_from_slice(&[m, p, zero, version, self.kind, flags, few, many]);
+        bytes[8..16].copy_from_slice(&self.offset.to_le_bytes());
+        bytes[16..24].copy_from_slice(&(self.length as u64).to_le_bytes());
+        bytes
     }
 
-    pub(super) fn body(&self) -> &[u8] {
-        match &self.body {
-            Some((mapping, start)) => mapping.get(*start..).unwrap_or_default(),
-            None => self.bytes.get(HEADER..).unwrap_or_default(),
-        }
+    /// Of a packet that was made here.
+    fn read(packet: &[u8], fds: usize) -> Self {
+        let length = word(packet, 16).try_into().unwrap_or(usize::MAX);
+        Self { kind: packet[4], flags: packet[5] & BODY_IN_MEMFD, fds, offset: word(packet, 8), length }
     }
+}
 
-    /// Whether the value may be decoded: always if it holds no descriptors, else for the first who asks.
-    pub(crate) fn claim(&self) -> bool {
-        self.fds.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-            || !self.claimed.swap(true, Ordering::Relaxed)
-    }
+/// The number at `at`; the largest one where the bytes end before it.
+#[inline]
+pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(u64::MAX, u64::from_le_bytes)
+}
 
-    pub(super) fn take_fd(&self, index: u64) -> Result<OwnedFd> {
-        let mut fds = self.fds.lock().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(index)
-            .ok()
-            .and_then(|index| fds.get_mut(index)?.take())
-            .ok_or_else(|| Error::decode(format!("descriptor {index} is not in the message, or was taken before")))
-    }
-
-    /// Where its large blocks lie.
-    pub(super) fn spill(&self) -> &SpillReader {
-        &self.spill
-    }
-
-    fn map_body(&mut self, offset: u64, length: u64) -> Result<()> {
-        let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut place = Place::default();
-        place.add(offset)?;
-        self.spill.check(place, length, &mut Ends::default())?;
-        let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let Some(end) = start.checked_add(length).and_then(NonZeroUsize::new) else { return Ok(()) };
-        self.body = Some((self.spill.map(end)?, start));
-        Ok(())
-    }
+/// Whether an error says that there was nothing to be had without waiting.
+pub(crate) fn would_block(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::WouldBlock
 }

@@ -60,6 +60,49 @@ pub(super) fn offer<T>(fd: OwnedFd, deserialize: impl FnOnce() -> Result<T>) -> 
     deserialized
 }
 
+/// Puts a copy of `fd` into the message that is being written.
+pub(crate) fn serialize<S: Serializer>(fd: BorrowedFd<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_newtype_struct(MARK, &Descriptor(fd))
+}
+
+struct Descriptor<'a>(BorrowedFd<'a>);
+
+impl Serialize for Descriptor<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(Slot::Wanted) = replace(Slot::Closed) else {
+            return Err(ser::Error::custom(
+                "a handle travels only in messages of `multiprocess`: its descriptor means nothing anywhere else",
+            ));
+        };
+        let copy = fcntl::duplicate(self.0)
+            .map_err(|error| ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}")))?;
+        drop(replace(Slot::Full(copy)));
+        serializer.serialize_unit()
+    }
+}
+
+/// Takes the next descriptor out of the message that is being read.
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OwnedFd, D::Error> {
+    struct Visitor;
+
+    impl<'de> de::Visitor<'de> for Visitor {
+        type Value = OwnedFd;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a handle in a message of `multiprocess`")
+        }
+
+        fn visit_newtype_struct<D: Deserializer<'de>>(self, _deserializer: D) -> Result<OwnedFd, D::Error> {
+            match replace(Slot::Closed) {
+                Some(Slot::Full(fd)) => Ok(fd),
+                _ => Err(de::Error::custom("a handle can only be read from a message of `multiprocess`")),
+            }
+        }
+    }
+
+    deserializer.deserialize_newtype_struct(MARK, Visitor)
+}
+
 /// A file, socket, pipe or any other descriptor as an argument, result or part of a message.
 ///
 /// What arrives is a new descriptor for the same open file, close-on-exec, in the receiver: offset,
@@ -105,46 +148,13 @@ impl<T> Handle<T> {
 
 impl<T: AsFd> Serialize for Handle<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_newtype_struct(MARK, &Descriptor(self.0.as_fd()))
-    }
-}
-
-struct Descriptor<'a>(BorrowedFd<'a>);
-
-impl Serialize for Descriptor<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Some(Slot::Wanted) = replace(Slot::Closed) else {
-            return Err(ser::Error::custom(
-                "a handle travels only in messages of `multiprocess`: its descriptor means nothing anywhere else",
-            ));
-        };
-        let copy = fcntl::duplicate(self.0)
-            .map_err(|error| ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}")))?;
-        drop(replace(Slot::Full(copy)));
-        serializer.serialize_unit()
+        serialize(self.0.as_fd(), serializer)
     }
 }
 
 impl<'de, T: From<OwnedFd>> Deserialize<'de> for Handle<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = OwnedFd;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a handle in a message of `multiprocess`")
-            }
-
-            fn visit_newtype_struct<D: Deserializer<'de>>(self, _deserializer: D) -> Result<OwnedFd, D::Error> {
-                match replace(Slot::Closed) {
-                    Some(Slot::Full(fd)) => Ok(fd),
-                    _ => Err(de::Error::custom("a handle can only be read from a message of `multiprocess`")),
-                }
-            }
-        }
-
-        deserializer.deserialize_newtype_struct(MARK, Visitor).map(|fd| Self(T::from(fd)))
+        deserialize(deserializer).map(|fd| Self(T::from(fd)))
     }
 }
 

@@ -9,7 +9,7 @@
 //! - **Handles.** A descriptor anywhere inside a value goes into a side table and travels beside the bytes.
 //!
 //! `encoder.rs` and `decoder.rs` are the two halves of serde's data model; `scalar.rs` is the one file that
-//! knows bincode; `frame.rs` is how a message looks on a socket.
+//! knows bincode; `frame.rs` is how a message looks on a socket, `message.rs` reads one that came in.
 
 #[cfg(any(test, feature = "faults"))]
 mod anything;
@@ -17,9 +17,11 @@ mod blocks;
 mod decoder;
 mod encoder;
 mod frame;
-mod handles;
+pub(crate) mod handles;
 mod limits;
+mod message;
 mod scalar;
+pub(crate) mod scratch;
 mod spill;
 #[cfg(test)]
 mod tests;
@@ -27,7 +29,9 @@ mod together;
 
 #[cfg(any(test, feature = "faults"))]
 pub use anything::decode_anything;
+pub(crate) use decoder::Bytes;
 pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;
-pub(crate) use frame::{Encoded, MAX_FRAME, Message};
+pub(crate) use frame::{Encoded, MAX_FRAME, would_block};
 pub use handles::Handle;
+pub(crate) use message::Message;

@@ -10,7 +10,7 @@
 
 use std::{
     fs::File,
-    mem,
+    io, mem,
     num::NonZeroUsize,
     os::{
         fd::{AsFd, OwnedFd},
@@ -80,15 +80,37 @@ impl SpillWriter {
         self.write_in(parts, bytes)
     }
 
-    /// In one part; returns its offset.
-    pub(super) fn write_whole(&mut self, bytes: &[u8]) -> Result<u64> {
-        self.write_in(1, bytes).map(|place| place.offsets.first().copied().unwrap_or_default())
+    /// Behind everything else in the last memfd; returns the offset.
+    pub(super) fn write_at_the_end(&mut self, bytes: &[u8]) -> Result<u64> {
+        if self.memfds.is_empty() {
+            self.add_memfd()?;
+        }
+        let Some((file, used)) = self.memfds.last_mut() else { return Err(Error::encode("there is no memfd")) };
+        let offset = *used;
+        *used += bytes.len() as u64;
+        check_limit(*used)?;
+        file.write_all_at(bytes, offset).map_err(write_failed)?;
+        Ok(offset)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.memfds.is_empty()
+    }
+
+    /// How much has been written.
+    pub(super) fn length(&self) -> usize {
+        self.memfds.iter().map(|(_, used)| *used as usize).sum()
+    }
+
+    fn add_memfd(&mut self) -> Result<()> {
+        let memfd = memfd::create().map_err(|error| Error::os("create a memfd for a large value", error))?;
+        self.memfds.push((File::from(memfd), 0));
+        Ok(())
     }
 
     fn write_in(&mut self, parts: usize, bytes: &[u8]) -> Result<Place> {
         while self.memfds.len() < parts {
-            let memfd = memfd::create().map_err(|error| Error::os("create a memfd for a large value", error))?;
-            self.memfds.push((File::from(memfd), 0));
+            self.add_memfd()?;
         }
         let mut place = Place { parts, ..Place::default() };
         let jobs: Vec<_> = bytes.chunks(place.part_length(bytes.len())).zip(&mut self.memfds).collect();
@@ -103,7 +125,7 @@ impl SpillWriter {
             *used += part.len() as u64;
             Ok(())
         })
-        .map_err(|error| Error::os("write a large value into a memfd", error))?;
+        .map_err(write_failed)?;
         Ok(place)
     }
 
@@ -117,10 +139,14 @@ impl SpillWriter {
     }
 }
 
+fn write_failed(error: io::Error) -> Error {
+    Error::os("write a large value into a memfd", error)
+}
+
 /// A write beyond the limit of file sizes, which holds for memfds too, ends in SIGXFSZ, and that kills.
 fn check_limit(end: u64) -> Result<()> {
     let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)
-        .map_err(|errno| Error::os("ask for the limit of file sizes", std::io::Error::from(errno)))?;
+        .map_err(|errno| Error::os("ask for the limit of file sizes", io::Error::from(errno)))?;
     if end <= limit {
         return Ok(());
     }
@@ -186,16 +212,29 @@ impl SpillReader {
             .map_err(|error| Error::os("read a large value from its memfd", error))
     }
 
-    /// Maps the first `length` bytes of the first memfd.
-    pub(super) fn map(&self, length: NonZeroUsize) -> Result<Mapping> {
-        let Some((file, _)) = self.memfds.first() else { return Err(Error::decode("the message has no memfd")) };
-        Mapping::new(file.as_fd(), length).map_err(|error| Error::os("map a message", error))
+    /// The last memfd up to the end of the body, and where in there it begins.
+    pub(super) fn map_body(&self, offset: u64, length: usize) -> Result<(Mapping, usize)> {
+        let Some((file, size)) = self.memfds.last() else { return Err(Error::decode("the message has no memfd")) };
+        let end = match offset.checked_add(length as u64) {
+            Some(end) if end <= *size => end as usize,
+            _ => {
+                return Err(Error::decode(format!(
+                    "a body of {length} bytes at {offset} lies outside its memfd of {size}"
+                )));
+            }
+        };
+        let Some(end) = NonZeroUsize::new(end) else { return Err(Error::decode("an empty body lies in a memfd")) };
+        let mapping = Mapping::new(file.as_fd(), end).map_err(|error| Error::os("map a message", error))?;
+        Ok((mapping, offset as usize))
     }
 }
 
 impl Drop for SpillReader {
     /// To give the memory back is as much work as to get it.
     fn drop(&mut self) {
+        if self.memfds.len() < 2 {
+            return;
+        }
         let memfds = mem::take(&mut self.memfds);
         together(memfds, |memfd| {
             drop(memfd);

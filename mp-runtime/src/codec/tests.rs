@@ -8,7 +8,10 @@ use super::{
     anything::{Value, decode_anything},
     blocks,
 };
-use crate::{error::Result, sys::socket};
+use crate::{
+    error::Result,
+    sys::socket::{self, Wait},
+};
 
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
@@ -36,23 +39,29 @@ fn value() -> impl Strategy<Value = Value> {
 fn there_and_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
     let mut encoder = Encoder::default();
     encoder.put(value)?;
-    let encoded = encoder.finish()?;
+    let encoded = encoder.finish(1)?;
     let (ours, theirs) = socket::seqpacket_pair().unwrap();
-    encoded.send(&ours, 1)?;
-    let mut bytes = vec![0; super::MAX_FRAME];
-    let received = socket::try_recv(&theirs, &mut bytes).unwrap().unwrap();
-    bytes.truncate(received.length);
-    let message = Message::new(bytes, received.fds)?;
+    encoded.send(&ours, Wait::No).unwrap();
+    let mut bytes = Vec::with_capacity(super::MAX_FRAME);
+    let mut fds = Vec::new();
+    socket::recv(&theirs, &mut bytes, &mut fds, Wait::No).unwrap();
+    let message = Message::new(bytes, fds)?;
     let mut decoder = Decoder::new(&message);
     let value = decoder.take()?;
     decoder.finish()?;
     Ok(value)
 }
 
+/// A body behind a header that is right as far as these arguments are.
+fn framed(flags: u8, offset: u8, length: usize, body: &[u8]) -> Vec<u8> {
+    let words = [u64::from(offset).to_le_bytes(), (length as u64).to_le_bytes()].concat();
+    [&[b'm', b'p', 0, 1, 3, flags, 0, 0], &words[..], body].concat()
+}
+
 fn inline(value: &impl Serialize) -> Vec<u8> {
     let mut encoder = Encoder::default();
     encoder.put(value).unwrap();
-    encoder.finish().unwrap().to_bytes(0).split_off(24)
+    encoder.finish(0).unwrap().to_bytes().split_off(24)
 }
 
 proptest! {
@@ -78,27 +87,21 @@ proptest! {
     #[test]
     fn arbitrary_bodies_do_no_harm(
         body in vec(prop_oneof![any::<u8>(), 0xf8..=0xff_u8], 0..200),
-        flags in 0..4_u8,
+        flags in prop_oneof![Just(0_u8), Just(1), Just(0x10), Just(0x11), any::<u8>()],
         place in any::<(u8, u8)>(),
         spill in proptest::option::of(vec(any::<u8>(), 0..99)),
     ) {
-        let mut bytes = vec![b'm', b'p', 0, 1, 3, flags, 0, 0];
-        bytes.extend(u64::from(place.0).to_le_bytes());
-        bytes.extend(u64::from(place.1).to_le_bytes());
-        bytes.extend(body);
+        let bytes = framed(flags, place.0, if flags & 1 == 0 { body.len() } else { place.1.into() }, &body);
         decode_anything(&bytes, spill.as_deref());
     }
 
     /// A message that was cut is an error, never another value.
     #[test]
     fn truncated_values_are_errors(value in value(), cut in any::<prop::sample::Index>()) {
-        let mut whole = vec![b'm', b'p', 0, 1];
-        whole.resize(24, 0);
-        whole.extend(inline(&value));
-        let length = cut.index(whole.len());
-        prop_assume!(length < whole.len());
-        whole.truncate(length);
-        if let Ok(message) = Message::new(whole, Vec::new()) {
+        let mut body = inline(&value);
+        let length = cut.index(body.len());
+        body.truncate(length);
+        if let Ok(message) = Message::new(framed(0, 0, length, &body), Vec::new()) {
             let mut decoder = Decoder::new(&message);
             prop_assert!(decoder.take::<Value>().is_err());
         }
@@ -157,8 +160,7 @@ fn no_block_is_read_twice() {
     let mut encoder = Encoder::default();
     encoder.put(&vec![7_u8; size]).unwrap();
     let twice = |offsets: [u64; 2]| {
-        let mut bytes = vec![b'm', b'p', 0, 1, 0, 1];
-        bytes.resize(24, 0);
+        let mut bytes = Vec::new();
         for offset in offsets {
             super::scalar::put(&mut bytes, size as u64 | blocks::SPILLED).unwrap();
             bytes.extend([0, 1]);
@@ -167,7 +169,7 @@ fn no_block_is_read_twice() {
         let memory = std::fs::File::from(crate::sys::memfd::create().unwrap());
         std::os::unix::fs::FileExt::write_all_at(&memory, &vec![7; 2 * size], 0).unwrap();
         crate::sys::memfd::seal(&memory).unwrap();
-        let message = Message::new(bytes, vec![memory.into()]).unwrap();
+        let message = Message::new(framed(0x10, 0, bytes.len(), &bytes), vec![memory.into()]).unwrap();
         Decoder::new(&message).take::<(Vec<u8>, Vec<u8>)>().map(|(a, b)| a.len() + b.len())
     };
     assert_eq!(twice([0, size as u64]).unwrap(), 2 * size);
@@ -182,11 +184,10 @@ fn a_count_that_lies_allocates_nothing() {
     let spilled =
         [&[3, 0, 0][..], &[3, 1, 0], &[3, 5, 0, 0, 0, 0, 0], &[3, 4, 0, 0, 0, 0]].map(|rest| (blocks::SPILLED, rest));
     for (mark, rest) in [(0, &[][..]), (blocks::RAW, &[3])].into_iter().chain(spilled) {
-        let mut bytes = vec![b'm', b'p', 0, 1];
-        bytes.resize(24, 0);
+        let mut bytes = Vec::new();
         super::scalar::put(&mut bytes, mark | 1_000_000_000_000_u64).unwrap();
         bytes.extend(rest);
-        let message = Message::new(bytes, Vec::new()).unwrap();
+        let message = Message::new(framed(0, 0, bytes.len(), &bytes), Vec::new()).unwrap();
         assert!(Decoder::new(&message).take::<Vec<u64>>().unwrap_err().is_decode());
         assert!(Decoder::new(&message).take::<Vec<()>>().unwrap_err().is_decode());
         assert!(Decoder::new(&message).take::<String>().unwrap_err().is_decode());

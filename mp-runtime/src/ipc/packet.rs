@@ -3,9 +3,9 @@
 use std::os::fd::AsFd;
 
 use crate::{
-    codec::{MAX_FRAME, Message},
+    codec::{MAX_FRAME, Message, would_block},
     error::{Error, Result},
-    sys::socket,
+    sys::socket::{self, Wait, Whole},
 };
 
 /// What a look at the socket found.
@@ -25,29 +25,20 @@ pub(crate) enum Incoming {
 /// [`Error::is_protocol`] for what is no message of ours. It is gone then, and so are its descriptors;
 /// the next one can still be read.
 pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
-    // Most messages are short: a buffer for the longest would cost more than all the rest, in fresh pages.
-    let mut bytes = Vec::new();
-    let received = socket::next_length(&socket).and_then(|length| match length {
-        None => Ok(None),
-        Some(length) => {
-            bytes.resize(length.min(MAX_FRAME), 0);
-            socket::try_recv(&socket, &mut bytes)
-        }
+    // Exactly as much memory as it takes: some messages are kept for long.
+    let (mut bytes, mut fds) = (Vec::new(), Vec::new());
+    let received = socket::next_length(&socket, Wait::No).and_then(|length| {
+        bytes.reserve_exact(length.min(MAX_FRAME));
+        socket::recv(&socket, &mut bytes, &mut fds, Wait::No)
     });
-    let received = match received {
-        Ok(None) => return Ok(Incoming::Nothing),
-        Ok(Some(received)) => received,
-        Err(error) if error.raw_os_error() == Some(nix::libc::ECONNRESET) => return Ok(Incoming::End),
-        Err(error) => return Err(Error::os("receive a message", error)),
-    };
-    if received.truncated {
-        return Err(Error::protocol(format!(
-            "a message is longer than {MAX_FRAME} bytes, or carries too many descriptors"
-        )));
+    match received {
+        Ok(Whole::Yes) if bytes.is_empty() && fds.is_empty() => Ok(Incoming::End),
+        Ok(Whole::Yes) => Message::new(bytes, fds).map(Incoming::Message),
+        Ok(Whole::FdsLost | Whole::BytesLost) => {
+            Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes, or carries too many descriptors")))
+        }
+        Err(error) if would_block(&error) => Ok(Incoming::Nothing),
+        Err(error) if error.raw_os_error() == Some(nix::libc::ECONNRESET) => Ok(Incoming::End),
+        Err(error) => Err(Error::os("receive a message", error)),
     }
-    if received.length == 0 && received.fds.is_empty() {
-        return Ok(Incoming::End);
-    }
-    bytes.truncate(received.length);
-    Message::new(bytes, received.fds).map(Incoming::Message)
 }

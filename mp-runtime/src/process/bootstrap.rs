@@ -72,7 +72,7 @@ fn be_a_child(hook: Hook) -> Infallible {
     let control = CONTROL.get_or_init(|| control);
     let code = match serve(hook, control, lifeline) {
         Ok(code) => code,
-        Err(error) => match outcome::send(control, kind::REFUSED, &error.to_string()) {
+        Err(error) => match outcome::tell(control, kind::REFUSED, &error.to_string()) {
             Err(unsaid) if !is_gone(&unsaid) => leave(&error.to_string()),
             _ => REFUSED,
         },
@@ -99,7 +99,7 @@ fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32
     let mut decoder = Decoder::new(&message);
     let preparation: Preparation = decoder.take()?;
     if preparation.greet {
-        Encoded::empty().send(control, kind::HELLO)?;
+        outcome::send(control, &Encoded::empty(kind::HELLO))?;
     }
     fault::point(Step::Prepared);
     let (lifeline, parent_ended) = lifeline::hold(lifeline, preparation.on_parent_death)?;
@@ -141,22 +141,21 @@ fn tell(control: &OwnedFd, ran: thread::Result<Ran>) -> Result<i32> {
     let code = match ran {
         Ok(Ran(How::Returned(encoded))) => {
             fault::point(Step::Encoded);
-            encoded
-                .send(control, kind::VALUE)
+            outcome::send(control, &encoded)
                 .map(|()| 0)
-                .or_else(|error| outcome::send(control, kind::UNENCODABLE, &error.to_string()).map(|()| REFUSED))?
+                .or_else(|error| outcome::tell(control, kind::UNENCODABLE, &error.to_string()).map(|()| REFUSED))?
         }
         Ok(Ran(How::Exit(code))) => exit_code::number(code),
         Ok(Ran(How::Refused(error))) => return Err(error),
         Ok(Ran(How::Unencodable(error))) => {
-            outcome::send(control, kind::UNENCODABLE, &error.to_string())?;
+            outcome::tell(control, kind::UNENCODABLE, &error.to_string())?;
             REFUSED
         }
         Err(payload) => {
             let panic = panic_hook::take(payload.as_ref());
             // Its destructor may panic too, and this process is about to end anyway.
             std::mem::forget(payload);
-            outcome::send(control, kind::PANICKED, &panic)?;
+            outcome::tell(control, kind::PANICKED, &panic)?;
             PANICKED
         }
     };
@@ -171,5 +170,5 @@ fn overflow_notes(preparation: &Preparation) -> &'static mut Notes {
         std::process::id(),
         preparation.target.name
     );
-    Box::leak(Box::new(Notes { message: Encoded::empty().to_bytes(kind::STACK_OVERFLOW), text }))
+    Box::leak(Box::new(Notes { message: Encoded::empty(kind::STACK_OVERFLOW).to_bytes(), text }))
 }

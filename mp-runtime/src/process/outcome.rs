@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Panic, Result},
     fault::{self, Step},
     ipc::{Incoming, try_recv},
+    sys::socket::Wait,
 };
 
 /// The kinds of message on a control socket.
@@ -58,7 +59,7 @@ pub(super) fn run<T: Target>(message: Message, position: usize) -> Ran {
     };
     fault::point(Step::Returned);
     let mut encoder = Encoder::default();
-    Ran(match encoder.put(output.value()).and_then(|()| encoder.finish()) {
+    Ran(match encoder.put(output.value()).and_then(|()| encoder.finish(kind::VALUE)) {
         Ok(encoded) => How::Returned(encoded),
         Err(error) => How::Unencodable(error.context("it does not encode")),
     })
@@ -112,9 +113,14 @@ fn read(message: Message) -> Result<Option<Outcome>> {
     })
 }
 
-/// Sends what the child has to say. The parent may be gone: then there is nobody left to tell.
-pub(super) fn send(socket: impl AsFd, kind: u8, value: &impl serde::Serialize) -> Result<()> {
+/// Says `value`, in a message of this kind. The parent may be gone: then there is nobody left to tell.
+pub(super) fn tell(socket: impl AsFd, kind: u8, value: &impl serde::Serialize) -> Result<()> {
     let mut encoder = Encoder::default();
     encoder.put(value)?;
-    encoder.finish()?.send(socket, kind)
+    send(socket, &encoder.finish(kind)?)
+}
+
+/// Sends on a control socket, which has room for everything that is ever sent on it.
+pub(super) fn send(socket: impl AsFd, message: &Encoded) -> Result<()> {
+    message.send(socket, Wait::No).map_err(|error| Error::os("send a message", error))
 }

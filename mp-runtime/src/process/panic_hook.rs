@@ -54,7 +54,7 @@ pub(super) fn install(control: &'static OwnedFd) {
         print(&resolved, wanted);
         if cfg!(panic = "abort") {
             // There is no unwinding that would bring it to whoever called the target.
-            outcome::send(control, kind::PANICKED, &resolved).ok();
+            outcome::tell(control, kind::PANICKED, &resolved).ok();
         }
         // A thread that is ending may have no such slot any more.
         LATEST.try_with(|latest| latest.replace(Some(seen))).ok();

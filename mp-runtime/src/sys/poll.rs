@@ -34,6 +34,10 @@ impl Deadline {
         Self(Instant::now().checked_add(timeout).map_or(When::Never, When::At))
     }
 
+    pub(crate) fn is_never(self) -> bool {
+        matches!(self.0, When::Never)
+    }
+
     /// The rest of it, rounded up to whole milliseconds: a wait never ends early.
     fn rest(self) -> PollTimeout {
         let deadline = match self.0 {
@@ -68,16 +72,41 @@ pub(crate) fn readable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
     Ok(any_readable(&[fd.as_fd()], deadline)?.is_some())
 }
 
+/// Waits until `fd` can be written to, or its other side is gone. Returns whether that came before the deadline.
+pub(crate) fn writable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
+    Ok(poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)], deadline)? > 0)
+}
+
+/// Whether nothing more can come from the other side than what has come.
+pub(crate) fn is_hung_up(fd: impl AsFd) -> io::Result<bool> {
+    // nix does not name it.
+    let hangup = PollFlags::from_bits_retain(libc::POLLRDHUP);
+    let mut polled = [PollFd::new(fd.as_fd(), hangup)];
+    Ok(poll(&mut polled, Deadline::after(Duration::ZERO))? > 0)
+}
+
 /// Waits until one of `fds` can be read, or its other side is gone, and returns the first such one's index.
 pub(crate) fn any_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<Option<usize>> {
+    Ok(all_readable(fds, deadline)?.next())
+}
+
+/// Waits until one of `fds` can be read, or its other side is gone, and returns the indices of all such ones.
+pub(crate) fn all_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<impl Iterator<Item = usize>> {
     let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+    poll(&mut polled, deadline)?;
+    let events: Vec<_> = polled.iter().map(PollFd::revents).collect();
+    let ready = |events: Option<PollFlags>| events.is_some_and(|events| !events.is_empty());
+    Ok(events.into_iter().enumerate().filter(move |(_, events)| ready(*events)).map(|(index, _)| index))
+}
+
+/// How many are ready; none: the deadline has come.
+fn poll(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<i32> {
     loop {
-        match poll_once(&mut polled, deadline.rest()) {
+        match poll_once(fds, deadline.rest()) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
-            Ok(0) if deadline.is_over() => return Ok(None),
-            Ok(0) => {}
-            Ok(_) => return Ok(polled.iter().position(|fd| fd.revents().is_some_and(|events| !events.is_empty()))),
+            Ok(0) if !deadline.is_over() => {}
+            Ok(ready) => return Ok(ready),
         }
     }
 }

@@ -21,7 +21,7 @@ use super::{
         current::current,
         lifeline,
         options::{Options, c_string},
-        outcome::kind,
+        outcome::{self, kind},
         preparation::Preparation,
     },
     ready,
@@ -77,11 +77,11 @@ pub(crate) fn start(
         target: target.into(),
     })?;
     put_args(&mut encoder)?;
-    let preparation = encoder.finish()?;
+    let preparation = encoder.finish(kind::PREPARATION)?;
 
     let (control, childs_end) = control_pair()?;
     // It waits on the socket for a child that is not there yet; if there never is one, it goes with the socket.
-    preparation.send(&control, kind::PREPARATION)?;
+    outcome::send(&control, &preparation)?;
     let process = exec(options, foreign.as_deref(), &childs_end)?;
     drop(childs_end);
 

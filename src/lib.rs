@@ -76,6 +76,11 @@ pub use mp_runtime::{
 };
 
 #[doc(inline)]
+pub use mp_runtime::{
+    Connection, IntoIter, Iter, Key, Receiver, RecvError, Selector, SendError, Sender, channel, pipe, wait,
+};
+
+#[doc(inline)]
 pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};
 
 #[doc(inline)]

@@ -13,7 +13,8 @@ mod shm;
 mod sys;
 
 pub use codec::Handle;
-pub use error::{Ended, Error, ExitStatus, JoinError, Panic, Result};
+pub use error::{Ended, Error, ExitStatus, JoinError, Panic, RecvError, Result, SendError};
+pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use process::{
     AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,
     TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,

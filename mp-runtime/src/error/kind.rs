@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::JoinError;
+use super::{JoinError, RecvError, SendError};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,6 +50,8 @@ enum Kind {
     Protocol(Cow<'static, str>),
     Refused(String),
     Join(Box<JoinError>),
+    /// A message that did not go or come, for a reason of its own.
+    Transfer(Category, String),
 }
 
 /// An error as it travels: text, and what the predicates answer.
@@ -70,6 +72,9 @@ enum Category {
     Protocol,
     Refused,
     Join,
+    Disconnected,
+    TimedOut,
+    TooLong,
 }
 
 impl Error {
@@ -135,6 +140,35 @@ impl Error {
         self.category() == Category::Refused
     }
 
+    /// Whether the other end of a connection is closed everywhere. Python's `EOFError` and `BrokenPipeError`.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let next = |receiver: &mp::Receiver<u8>| -> mp::Result<u8> { Ok(receiver.recv()?) };
+    /// let (sender, receiver) = mp::channel()?;
+    /// drop(sender);
+    /// assert!(next(&receiver).unwrap_err().is_disconnected());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.category() == Category::Disconnected
+    }
+
+    /// Whether something did not happen in the time that it was given. Python's `TimeoutError`.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.category() == Category::TimedOut
+    }
+
+    /// Whether a message was longer than allowed. Python's `BufferTooShort`.
+    #[must_use]
+    pub fn is_too_long(&self) -> bool {
+        self.category() == Category::TooLong
+    }
+
     /// The number of the system's error (`errno`), where the cause is one.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
@@ -162,35 +196,43 @@ impl Error {
         }
     }
 
+    #[cold]
     pub(crate) fn os(action: impl Into<Cow<'static, str>>, cause: impl Into<io::Error>) -> Self {
         Self::new(Kind::Os { action: action.into(), cause: Arc::new(cause.into()) })
     }
 
+    #[cold]
     pub(crate) fn encode(message: impl Into<String>) -> Self {
         Self::new(Kind::Encode(message.into()))
     }
 
+    #[cold]
     pub(crate) fn decode(message: impl Into<String>) -> Self {
         Self::new(Kind::Decode(message.into()))
     }
 
+    #[cold]
     pub(crate) fn invalid(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Invalid(message.into()))
     }
 
+    #[cold]
     pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Unsupported(message.into()))
     }
 
+    #[cold]
     pub(crate) fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Protocol(message.into()))
     }
 
+    #[cold]
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused(message.into()))
     }
 
     /// The same error, with what was being done when it happened.
+    #[cold]
     pub(crate) fn context(mut self, doing: impl Into<String>) -> Self {
         match Arc::get_mut(&mut self.0) {
             Some(inner) => inner.context.push(doing.into()),
@@ -214,6 +256,7 @@ impl Error {
             Kind::Protocol(_) => Category::Protocol,
             Kind::Refused(_) => Category::Refused,
             Kind::Join(_) => Category::Join,
+            Kind::Transfer(category, _) => *category,
         }
     }
 
@@ -228,6 +271,30 @@ impl From<JoinError> for Error {
     }
 }
 
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        let text = error.to_string();
+        match error {
+            SendError::Disconnected => Self::new(Kind::Transfer(Category::Disconnected, text)),
+            SendError::TimedOut => Self::new(Kind::Transfer(Category::TimedOut, text)),
+            SendError::Unencodable(error) | SendError::Os(error) => error.context("cannot send"),
+        }
+    }
+}
+
+impl From<RecvError> for Error {
+    fn from(error: RecvError) -> Self {
+        let text = error.to_string();
+        match error {
+            RecvError::Disconnected => Self::new(Kind::Transfer(Category::Disconnected, text)),
+            RecvError::TimedOut => Self::new(Kind::Transfer(Category::TimedOut, text)),
+            RecvError::BufferTooShort(_) | RecvError::TooLong(_) => Self::new(Kind::Transfer(Category::TooLong, text)),
+            RecvError::Undecodable(error) => error.context("a message was received and lost"),
+            RecvError::Os(error) => error.context("cannot receive"),
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for doing in self.0.context.iter().rev() {
@@ -237,7 +304,7 @@ impl fmt::Display for Error {
             Kind::Os { action, cause } => write!(f, "{action}: {cause}"),
             Kind::Encode(text) => write!(f, "cannot encode: {text}"),
             Kind::Decode(text) => write!(f, "cannot decode: {text}"),
-            Kind::Refused(text) => f.write_str(text),
+            Kind::Refused(text) | Kind::Transfer(_, text) => f.write_str(text),
             Kind::Told(told) => f.write_str(&told.text),
             Kind::Invalid(text) | Kind::Unsupported(text) | Kind::Protocol(text) => f.write_str(text),
             Kind::Join(error) => error.fmt(f),

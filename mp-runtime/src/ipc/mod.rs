@@ -1,5 +1,22 @@
-//! Messages between two processes.
+//! Messages between two processes: connections and waiting for many of them.
+//!
+//! `end.rs` is the one way in and out of a socket that users hold; `sender.rs` and `receiver.rs` put types on it,
+//! `connection.rs` puts both of these on one socket. `packet.rs` reads the control sockets between a child and its
+//! parent, where messages are kept for long. `wait.rs` and `selector.rs` wait for anything that is a descriptor.
 
+mod connection;
+mod end;
+mod iter;
 mod packet;
+mod receiver;
+mod selector;
+mod sender;
+mod wait;
 
+pub use connection::{Connection, pipe};
+pub use iter::{IntoIter, Iter};
 pub(crate) use packet::{Incoming, try_recv};
+pub use receiver::Receiver;
+pub use selector::{Key, Selector};
+pub use sender::{Sender, channel};
+pub use wait::wait;

@@ -7,6 +7,7 @@
 pub(crate) mod atexit;
 pub(crate) mod clone;
 pub(crate) mod environ;
+pub(crate) mod epoll;
 mod errno;
 pub(crate) mod fcntl;
 pub(crate) mod getauxval;

@@ -1,0 +1,205 @@
+//! Both directions on one pair of sockets.
+
+use std::{
+    fmt,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+
+use super::{Iter, Receiver, Sender, end};
+use crate::error::{RecvError, Result, SendError};
+
+/// Two connected ends: what one sends, the other receives. Python's `Pipe()`.
+///
+/// The first end sends values of type `A` and receives such of type `B`, the other one the reverse. They are like two
+/// [`channel`](crate::channel())s, in one pair of descriptors.
+///
+/// # Errors
+///
+/// EMFILE, where this process may not have two more descriptors.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn lengths(texts: mp::Connection<usize, String>) -> mp::Result<()> {
+///     for text in texts.iter() {
+///         texts.send(&text?.len())?;
+///     }
+///     Ok(())
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let (ours, theirs) = mp::pipe::<String, usize>()?;
+/// let child = mp::spawn(lengths, (theirs,))?;
+/// ours.send(&"four".to_owned())?;
+/// assert_eq!(ours.recv()?, 4);
+/// drop(ours); // the end of the child's stream
+/// child.join()??;
+/// # Ok(())
+/// # }
+/// ```
+pub fn pipe<A, B>() -> Result<(Connection<A, B>, Connection<B, A>)>
+where
+    A: Serialize + DeserializeOwned,
+    B: Serialize + DeserializeOwned,
+{
+    let (one, other) = end::pair()?;
+    let one = Connection { sender: Sender::new(one.clone()), receiver: Receiver::new(one) };
+    let other = Connection { sender: Sender::new(other.clone()), receiver: Receiver::new(other) };
+    Ok((one, other))
+}
+
+/// One end of a [`pipe`]: sends values of type `A`, receives such of type `B`.
+///
+/// Clones are the same end; it is closed when the last of them, in all processes, is dropped or its process has ended.
+/// The other side then receives what was sent, and after it the end of the stream.
+///
+/// Any number of threads and processes may use it at once: a thread that sends and one that receives are the usual
+/// way to keep two sides from waiting for each other. As a descriptor ([`AsFd`]) it is ready when there is a message,
+/// or the end of the stream.
+pub struct Connection<A, B> {
+    sender: Sender<A>,
+    receiver: Receiver<B>,
+}
+
+impl<A: Serialize, B> Connection<A, B> {
+    /// As [`Sender::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub fn send(&self, value: &A) -> Result<(), SendError> {
+        self.sender.send(value)
+    }
+
+    /// As [`Sender::try_send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::try_send`].
+    pub fn try_send(&self, value: &A) -> Result<(), SendError> {
+        self.sender.try_send(value)
+    }
+
+    /// As [`Sender::send_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send_timeout`].
+    pub fn send_timeout(&self, value: &A, timeout: Duration) -> Result<(), SendError> {
+        self.sender.send_timeout(value, timeout)
+    }
+}
+
+impl<A, B: DeserializeOwned> Connection<A, B> {
+    /// As [`Receiver::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv`].
+    pub fn recv(&self) -> Result<B, RecvError> {
+        self.receiver.recv()
+    }
+
+    /// As [`Receiver::try_recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::try_recv`].
+    pub fn try_recv(&self) -> Result<B, RecvError> {
+        self.receiver.try_recv()
+    }
+
+    /// As [`Receiver::recv_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_timeout`].
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<B, RecvError> {
+        self.receiver.recv_timeout(timeout)
+    }
+
+    /// As [`Receiver::iter`].
+    pub fn iter(&self) -> Iter<'_, B> {
+        self.receiver.iter()
+    }
+}
+
+impl<A, B> Connection<A, B> {
+    /// As [`Receiver::poll`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::poll`].
+    pub fn poll(&self, timeout: Option<Duration>) -> Result<bool> {
+        self.receiver.poll(timeout)
+    }
+
+    /// The same end, as one that only sends. Neither half closes the end while the other one is there.
+    #[must_use]
+    pub fn sender(&self) -> &Sender<A> {
+        &self.sender
+    }
+
+    /// The same end, as one that only receives: for what is [bytes](Receiver::recv_bytes), among others.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (ours, theirs) = mp::pipe::<(), ()>()?;
+    /// ours.sender().send_bytes(b"as they are")?;
+    /// assert_eq!(theirs.receiver().recv_bytes()?, b"as they are");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn receiver(&self) -> &Receiver<B> {
+        &self.receiver
+    }
+}
+
+impl<'a, A, B: DeserializeOwned> IntoIterator for &'a Connection<A, B> {
+    type Item = Result<B, RecvError>;
+    type IntoIter = Iter<'a, B>;
+
+    fn into_iter(self) -> Iter<'a, B> {
+        self.iter()
+    }
+}
+
+impl<A, B> Clone for Connection<A, B> {
+    fn clone(&self) -> Self {
+        Self { sender: self.sender.clone(), receiver: self.receiver.clone() }
+    }
+}
+
+/// In messages of this library only: what arrives is another descriptor of the same end.
+impl<A, B> Serialize for Connection<A, B> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.sender.serialize(serializer)
+    }
+}
+
+impl<'de, A, B> Deserialize<'de> for Connection<A, B> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let end = end::End::deserialize(deserializer)?;
+        Ok(Self { sender: Sender::new(end.clone()), receiver: Receiver::new(end) })
+    }
+}
+
+impl<A, B> AsFd for Connection<A, B> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
+    }
+}
+
+impl<A, B> fmt::Debug for Connection<A, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Connection").field(self.sender.end()).finish()
+    }
+}

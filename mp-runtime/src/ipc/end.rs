@@ -1,0 +1,231 @@
+//! One end of a connection, whatever is sent on it: whole messages over a SEQPACKET socket, with deadlines.
+//!
+//! The kernel keeps messages whole, so an end needs no lock: any number of threads and processes may use it at
+//! once, and who dies in the middle of a call has sent or taken a message, or has not. Nothing here relies on the
+//! socket's mode (`O_NONBLOCK`), which all its users share.
+//!
+//! What belongs to this transport is in this file. Another one takes its place beside it.
+
+use std::{
+    fmt, io, mem,
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use nix::libc;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::{
+    codec::{Encoder, MAX_FRAME, Message, handles, scratch, would_block},
+    error::{Error, RecvError, Result, SendError},
+    sys::{
+        fcntl::above_stdio,
+        poll::{self, Deadline},
+        socket::{self, Wait, Whole},
+    },
+};
+
+/// One end. Clones are the same end.
+#[derive(Clone)]
+pub(super) struct End(Arc<Inner>);
+
+struct Inner {
+    socket: OwnedFd,
+    /// Descriptors have come in here before: from now on it is looked at first whether there is room for more.
+    carries_fds: AtomicBool,
+}
+
+/// Two ends, each other's peers.
+pub(super) fn pair() -> Result<(End, End)> {
+    let doing = |error| Error::os("make a pair of sockets", error);
+    let (one, other) = socket::seqpacket_pair().map_err(doing)?;
+    Ok((End::new(above_stdio(one).map_err(doing)?), End::new(above_stdio(other).map_err(doing)?)))
+}
+
+impl End {
+    fn new(socket: OwnedFd) -> Self {
+        Self(Arc::new(Inner { socket, carries_fds: AtomicBool::new(false) }))
+    }
+
+    /// Sends what was encoded as one message of this kind; waits for room until the deadline.
+    pub(super) fn send(&self, mut encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
+        if let Some(packet) = encoder.packet(kind) {
+            let sent = socket::send(&self.0.socket, packet, wait_for(deadline));
+            if sent.is_ok() {
+                encoder.recycle();
+                return Ok(());
+            }
+        }
+        self.send_slowly(encoder, kind, deadline)
+    }
+
+    /// The same for a message that has more to it than bytes, or that did not go at once.
+    #[cold]
+    fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
+        let mut message = encoder.finish(kind).map_err(unencodable)?;
+        message.weigh();
+        loop {
+            let error = match message.send(&self.0.socket, wait_for(deadline)) {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            match error.raw_os_error() {
+                _ if would_block(&error) => {
+                    if !poll::writable(&self.0.socket, deadline).map_err(send_failed)? {
+                        return Err(SendError::TimedOut);
+                    }
+                }
+                // Said once, to whoever asks next, when a peer went away and left messages unread.
+                Some(libc::ECONNRESET) => {}
+                Some(libc::EPIPE) => return Err(SendError::Disconnected),
+                Some(libc::EMSGSIZE) => message.shrink().map_err(SendError::Os)?,
+                _ => return Err(send_failed(error)),
+            }
+        }
+    }
+
+    /// Takes the next message; waits for one until the deadline.
+    pub(super) fn recv(&self, deadline: Deadline) -> Result<Message, RecvError> {
+        let mut bytes = scratch::take();
+        bytes.reserve(MAX_FRAME);
+        let mut fds = Vec::new();
+        match self.take(&mut bytes, &mut fds, deadline) {
+            Ok(Whole::Yes) if !bytes.is_empty() && fds.is_empty() => {}
+            first => self.recv_slowly(first, &mut bytes, &mut fds, deadline)?,
+        }
+        Message::new(bytes, fds).map_err(RecvError::Undecodable)
+    }
+
+    /// The same, from where the first attempt has led to something else than a message of nothing but bytes.
+    #[cold]
+    fn recv_slowly(
+        &self,
+        mut taken: io::Result<Whole>,
+        bytes: &mut Vec<u8>,
+        fds: &mut Vec<OwnedFd>,
+        deadline: Deadline,
+    ) -> Result<(), RecvError> {
+        loop {
+            let error = match taken {
+                Ok(whole) => return self.check(whole, bytes, fds),
+                Err(error) => error,
+            };
+            match error.raw_os_error() {
+                _ if would_block(&error) => {
+                    if !self.poll(deadline)? {
+                        scratch::put_back(mem::take(bytes));
+                        return Err(RecvError::TimedOut);
+                    }
+                }
+                // As above; what the peer had sent before is still there.
+                Some(libc::ECONNRESET) => {}
+                _ => return Err(recv_failed(error)),
+            }
+            taken = self.take(bytes, fds, deadline);
+        }
+    }
+
+    /// Waits until there is a message, or the end of the stream, but not longer than to the deadline.
+    pub(super) fn poll(&self, deadline: Deadline) -> Result<bool, RecvError> {
+        poll::readable(&self.0.socket, deadline).map_err(recv_failed)
+    }
+
+    #[inline]
+    fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<OwnedFd>, deadline: Deadline) -> io::Result<Whole> {
+        if self.0.carries_fds.load(Ordering::Relaxed) {
+            socket::next_length(&self.0.socket, wait_for(deadline))?;
+        }
+        socket::recv(&self.0.socket, bytes, fds, wait_for(deadline))
+    }
+
+    /// Whether what came is a message, as far as that can be seen without looking into it.
+    fn check(&self, whole: Whole, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), RecvError> {
+        if whole == Whole::Yes && bytes.is_empty() && fds.is_empty() {
+            return Err(self.nothing_came());
+        }
+        self.0.carries_fds.store(true, Ordering::Relaxed);
+        match whole {
+            Whole::Yes => Ok(()),
+            Whole::FdsLost => {
+                let cause = io::Error::from_raw_os_error(libc::EMFILE);
+                let what = format!(
+                    "a message is lost: it came with more descriptors than the {} that this process had room for",
+                    fds.len()
+                );
+                Err(RecvError::Os(Error::os(what, cause)))
+            }
+            Whole::BytesLost => Err(RecvError::Undecodable(Error::protocol(format!(
+                "a message is longer than the {MAX_FRAME} bytes that one may have"
+            )))),
+        }
+    }
+
+    /// The end of the stream, or a message of no bytes from someone who does not speak our language.
+    fn nothing_came(&self) -> RecvError {
+        match poll::is_hung_up(&self.0.socket) {
+            Ok(true) => RecvError::Disconnected,
+            Ok(false) => RecvError::Undecodable(Error::protocol("a message without even a header")),
+            Err(error) => recv_failed(error),
+        }
+    }
+}
+
+#[inline]
+fn wait_for(deadline: Deadline) -> Wait {
+    if deadline.is_never() { Wait::Yes } else { Wait::No }
+}
+
+/// A want of memory or descriptors is the kernel's word, not the value's fault.
+#[cold]
+pub(super) fn unencodable(error: Error) -> SendError {
+    if error.raw_os_error().is_some() { SendError::Os(error) } else { SendError::Unencodable(error) }
+}
+
+#[cold]
+fn send_failed(error: io::Error) -> SendError {
+    let action = match error.raw_os_error() {
+        Some(libc::ETOOMANYREFS) => {
+            "hand descriptors over (of those on their way in messages that nobody has read yet, a user may have as many as \
+             `ulimit -n` says)"
+        }
+        _ => "send a message",
+    };
+    SendError::Os(Error::os(action, error))
+}
+
+#[cold]
+fn recv_failed(error: io::Error) -> RecvError {
+    RecvError::Os(Error::os("receive a message", error))
+}
+
+impl Serialize for End {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        handles::serialize(self.as_fd(), serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for End {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let socket = handles::deserialize(deserializer)?;
+        if socket::is_seqpacket(&socket) {
+            Ok(Self::new(socket))
+        } else {
+            Err(de::Error::custom("the descriptor is no end of a connection"))
+        }
+    }
+}
+
+impl AsFd for End {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.socket.as_fd()
+    }
+}
+
+impl fmt::Debug for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "fd {}", self.0.socket.as_raw_fd())
+    }
+}

@@ -1,0 +1,220 @@
+//! The sending end of a channel.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+
+use super::{
+    Receiver,
+    end::{self, End, unencodable},
+};
+use crate::{
+    codec::Encoder,
+    error::{Result, SendError},
+    sys::poll::Deadline,
+};
+
+/// The kinds of message on a connection.
+pub(super) mod kind {
+    /// A value.
+    pub(crate) const VALUE: u8 = 16;
+    /// Bytes as they are.
+    pub(crate) const BYTES: u8 = 17;
+}
+
+/// A channel for values of one type, from any number of senders to any number of receivers.
+///
+/// Both ends can be cloned, and passed to other processes as arguments, results or parts of messages. A message goes
+/// to one receiver, whole, and in the order in which it was sent.
+///
+/// What is on its way lies in the kernel: about 200 KiB of small messages; of those that are too large for the socket
+/// (64 KiB), 16 MiB, or three messages if they are larger than that. Then senders wait.
+///
+/// # Errors
+///
+/// EMFILE, where this process may not have two more descriptors.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn squares(upto: u64, results: mp::Sender<u64>) -> mp::Result<()> {
+///     for n in 1..=upto {
+///         results.send(&(n * n))?;
+///     }
+///     Ok(())
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let (sender, receiver) = mp::channel()?;
+/// let child = mp::spawn(squares, (3, sender))?; // ours is closed: only the child's is left
+/// let squares: Result<Vec<u64>, _> = receiver.iter().collect(); // until the child has closed its own
+/// assert_eq!(squares?, [1, 4, 9]);
+/// child.join()??;
+/// # Ok(())
+/// # }
+/// ```
+pub fn channel<T: Serialize + DeserializeOwned>() -> Result<(Sender<T>, Receiver<T>)> {
+    let (sender, receiver) = end::pair()?;
+    Ok((Sender::new(sender), Receiver::new(receiver)))
+}
+
+/// The sending end of a [`channel`].
+///
+/// Clones are the same end; it is closed when the last of them, in all processes, is dropped or its process has ended.
+/// A receiver then sees the end of the stream. So drop what you do not use: as long as *this* process keeps a sender,
+/// its own receiver waits.
+///
+/// Any number of threads and processes may send at once. As a descriptor ([`AsFd`]) it is ready when all
+/// receivers are gone.
+pub struct Sender<T> {
+    end: End,
+    message: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize> Sender<T> {
+    /// Sends a copy of `value`; waits while there is no room for it.
+    ///
+    /// When it returns, the message is where a receiver finds it, even if this process is killed at once. A process
+    /// that is killed before has sent nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Disconnected`] when all receivers are gone, also while it waits; [`SendError::Unencodable`].
+    pub fn send(&self, value: &T) -> Result<(), SendError> {
+        self.put(value, Deadline::NEVER)
+    }
+
+    /// [`send`](Self::send), but it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TimedOut`] if there is no room, and those of [`send`](Self::send).
+    pub fn try_send(&self, value: &T) -> Result<(), SendError> {
+        self.send_timeout(value, Duration::ZERO)
+    }
+
+    /// [`send`](Self::send), but it waits no longer than `timeout`, however large the value is.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TimedOut`] if there was no room in time, and those of [`send`](Self::send).
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (sender, receiver) = mp::channel()?; // of which nobody receives
+    /// let error = loop {
+    ///     match sender.send_timeout(&vec![0; 10_000], Duration::from_millis(1)) {
+    ///         Ok(()) => continue,
+    ///         Err(error) => break error,
+    ///     }
+    /// };
+    /// assert!(matches!(error, mp::SendError::TimedOut));
+    /// # drop(receiver);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_timeout(&self, value: &T, timeout: Duration) -> Result<(), SendError> {
+        self.put(value, Deadline::after(timeout))
+    }
+
+    fn put(&self, value: &T, deadline: Deadline) -> Result<(), SendError> {
+        let mut encoder = Encoder::default();
+        encoder.put(value).map_err(unencodable)?;
+        self.end.send(encoder, kind::VALUE, deadline)
+    }
+}
+
+impl<T> Sender<T> {
+    /// Sends bytes as they are, as one message; waits while there is no room for it. The other side must
+    /// [receive bytes](Receiver::recv_bytes). No bytes at all are a message, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (sender, receiver) = mp::channel::<()>()?;
+    /// sender.send_bytes(b"as they are")?;
+    /// assert_eq!(receiver.recv_bytes()?, b"as they are");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
+        self.put_bytes(bytes, Deadline::NEVER)
+    }
+
+    /// [`send_bytes`](Self::send_bytes), but it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_bytes_timeout(bytes, Duration::ZERO)
+    }
+
+    /// [`send_bytes`](Self::send_bytes), but it waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_timeout`](Self::send_timeout).
+    pub fn send_bytes_timeout(&self, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.put_bytes(bytes, Deadline::after(timeout))
+    }
+
+    fn put_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+        let mut encoder = Encoder::default();
+        encoder.put_bytes(bytes).map_err(unencodable)?;
+        self.end.send(encoder, kind::BYTES, deadline)
+    }
+
+    pub(super) fn new(end: End) -> Self {
+        Self { end, message: PhantomData }
+    }
+
+    pub(super) fn end(&self) -> &End {
+        &self.end
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        Self::new(self.end.clone())
+    }
+}
+
+/// In messages of this library only: what arrives is another descriptor of the same end.
+impl<T> Serialize for Sender<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.end.serialize(serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for Sender<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        End::deserialize(deserializer).map(Self::new)
+    }
+}
+
+impl<T> AsFd for Sender<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.as_fd()
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Sender").field(&self.end).finish()
+    }
+}

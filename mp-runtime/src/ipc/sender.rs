@@ -45,7 +45,7 @@ pub(super) mod kind {
 /// use multiprocess as mp;
 ///
 /// #[mp::process_target]
-/// fn squares(upto: u64, results: mp::Sender<u64>) -> mp::Result<()> {
+/// fn send_squares(upto: u64, results: mp::Sender<u64>) -> mp::Result<()> {
 ///     for n in 1..=upto {
 ///         results.send(&(n * n))?;
 ///     }
@@ -54,7 +54,7 @@ pub(super) mod kind {
 ///
 /// # fn main() -> mp::Result<()> {
 /// let (sender, receiver) = mp::channel()?;
-/// let child = mp::spawn(squares, (3, sender))?; // ours is closed: only the child's is left
+/// let child = mp::spawn(send_squares, (3, sender))?; // ours is closed: only the child's is left
 /// let squares: Result<Vec<u64>, _> = receiver.iter().collect(); // until the child has closed its own
 /// assert_eq!(squares?, [1, 4, 9]);
 /// child.join()??;

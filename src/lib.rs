@@ -86,6 +86,10 @@ pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};
 #[doc(inline)]
 pub use mp_runtime::{AuthKey, Never, OnParentDeath, Stdio, Target, TargetId, at_exit, set_executable};
 
+#[cfg(feature = "tokio")]
+#[doc(inline)]
+pub use mp_runtime::tokio;
+
 #[doc(hidden)]
 pub use mp_runtime::__private;
 

@@ -20,6 +20,15 @@ pub use process::{
     TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
 };
 
+/// Feature `tokio`: the same ends for async programs.
+///
+/// A blocking end becomes an async one by [`into_async`](crate::Receiver::into_async); the other side does not notice. A
+/// [`Process`]'s result is awaited by [`join_async`](Process::join_async). Any runtime of tokio will do, with `enable_io`.
+#[cfg(feature = "tokio")]
+pub mod tokio {
+    pub use crate::ipc::asynchronous::{Connection, Receiver, Sender};
+}
+
 /// What generated code and the project's own tests see. Not for anyone else: it changes without notice.
 #[doc(hidden)]
 pub mod __private {

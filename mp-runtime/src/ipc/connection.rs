@@ -8,7 +8,10 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
-use super::{Iter, Receiver, Sender, end};
+use super::{
+    Iter, Receiver, Sender,
+    end::{self, End},
+};
 use crate::error::{RecvError, Result, SendError};
 
 /// Two connected ends: what one sends, the other receives. Python's `Pipe()`.
@@ -49,9 +52,7 @@ where
     B: Serialize + DeserializeOwned,
 {
     let (one, other) = end::pair()?;
-    let one = Connection { sender: Sender::new(one.clone()), receiver: Receiver::new(one) };
-    let other = Connection { sender: Sender::new(other.clone()), receiver: Receiver::new(other) };
-    Ok((one, other))
+    Ok((Connection::new(one), Connection::new(other)))
 }
 
 /// One end of a [`pipe`]: sends values of type `A`, receives such of type `B`.
@@ -161,6 +162,15 @@ impl<A, B> Connection<A, B> {
     pub fn receiver(&self) -> &Receiver<B> {
         &self.receiver
     }
+
+    pub(super) fn new(end: End) -> Self {
+        Self { sender: Sender::new(end.clone()), receiver: Receiver::new(end) }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn into_end(self) -> End {
+        self.receiver.into_end()
+    }
 }
 
 impl<'a, A, B: DeserializeOwned> IntoIterator for &'a Connection<A, B> {
@@ -187,8 +197,7 @@ impl<A, B> Serialize for Connection<A, B> {
 
 impl<'de, A, B> Deserialize<'de> for Connection<A, B> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let end = end::End::deserialize(deserializer)?;
-        Ok(Self { sender: Sender::new(end.clone()), receiver: Receiver::new(end) })
+        End::deserialize(deserializer).map(Self::new)
     }
 }
 

@@ -19,21 +19,18 @@ use nix::libc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    codec::{Encoder, MAX_FRAME, Message, handles, scratch, would_block},
+    codec::{Encoded, Encoder, MAX_FRAME, Message, handles, scratch, would_block},
     error::{Error, RecvError, Result, SendError},
     sys::{
-        fcntl::above_stdio,
+        fcntl,
         poll::{self, Deadline},
         socket::{self, Wait, Whole},
     },
 };
 
 /// One end. Clones are the same end.
-#[derive(Clone)]
-pub(super) struct End(Arc<Inner>);
-
-struct Inner {
-    socket: OwnedFd,
+pub(super) struct End {
+    socket: Arc<OwnedFd>,
     /// Descriptors have come in here before: from now on it is looked at first whether there is room for more.
     carries_fds: AtomicBool,
 }
@@ -42,18 +39,29 @@ struct Inner {
 pub(super) fn pair() -> Result<(End, End)> {
     let doing = |error| Error::os("make a pair of sockets", error);
     let (one, other) = socket::seqpacket_pair().map_err(doing)?;
-    Ok((End::new(above_stdio(one).map_err(doing)?), End::new(above_stdio(other).map_err(doing)?)))
+    Ok((End::new(fcntl::above_stdio(one).map_err(doing)?), End::new(fcntl::above_stdio(other).map_err(doing)?)))
 }
 
 impl End {
     fn new(socket: OwnedFd) -> Self {
-        Self(Arc::new(Inner { socket, carries_fds: AtomicBool::new(false) }))
+        Self { socket: Arc::new(socket), carries_fds: AtomicBool::new(false) }
+    }
+
+    /// The same end under a descriptor of its own, if clones of this one exist.
+    #[cfg(feature = "tokio")]
+    pub(super) fn unshared(self) -> io::Result<Self> {
+        if Arc::strong_count(&self.socket) == 1 { Ok(self) } else { fcntl::duplicate(&self.socket).map(Self::new) }
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn socket(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.socket)
     }
 
     /// Sends what was encoded as one message of this kind; waits for room until the deadline.
     pub(super) fn send(&self, mut encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         if let Some(packet) = encoder.packet(kind) {
-            let sent = socket::send(&self.0.socket, packet, wait_for(deadline));
+            let sent = socket::send(&*self.socket, packet, wait_for(deadline));
             if sent.is_ok() {
                 encoder.recycle();
                 return Ok(());
@@ -65,19 +73,24 @@ impl End {
     /// The same for a message that has more to it than bytes, or that did not go at once.
     #[cold]
     fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
-        let mut message = encoder.finish(kind).map_err(unencodable)?;
-        message.weigh();
+        let mut message = finish(encoder, kind)?;
+        while !self.attempt(&mut message, wait_for(deadline))? {
+            if !poll::writable(&self.socket, deadline).map_err(send_failed)? {
+                return Err(SendError::TimedOut);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the message if there is room for it; returns whether there was.
+    pub(super) fn attempt(&self, message: &mut Encoded, wait: Wait) -> Result<bool, SendError> {
         loop {
-            let error = match message.send(&self.0.socket, wait_for(deadline)) {
-                Ok(()) => return Ok(()),
+            let error = match message.send(&self.socket, wait) {
+                Ok(()) => return Ok(true),
                 Err(error) => error,
             };
             match error.raw_os_error() {
-                _ if would_block(&error) => {
-                    if !poll::writable(&self.0.socket, deadline).map_err(send_failed)? {
-                        return Err(SendError::TimedOut);
-                    }
-                }
+                _ if would_block(&error) => return Ok(false),
                 // Said once, to whoever asks next, when a peer went away and left messages unread.
                 Some(libc::ECONNRESET) => {}
                 Some(libc::EPIPE) => return Err(SendError::Disconnected),
@@ -130,15 +143,15 @@ impl End {
 
     /// Waits until there is a message, or the end of the stream, but not longer than to the deadline.
     pub(super) fn poll(&self, deadline: Deadline) -> Result<bool, RecvError> {
-        poll::readable(&self.0.socket, deadline).map_err(recv_failed)
+        poll::readable(&self.socket, deadline).map_err(recv_failed)
     }
 
     #[inline]
     fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<OwnedFd>, deadline: Deadline) -> io::Result<Whole> {
-        if self.0.carries_fds.load(Ordering::Relaxed) {
-            socket::next_length(&self.0.socket, wait_for(deadline))?;
+        if self.carries_fds.load(Ordering::Relaxed) {
+            socket::next_length(&self.socket, wait_for(deadline))?;
         }
-        socket::recv(&self.0.socket, bytes, fds, wait_for(deadline))
+        socket::recv(&self.socket, bytes, fds, wait_for(deadline))
     }
 
     /// Whether what came is a message, as far as that can be seen without looking into it.
@@ -146,7 +159,7 @@ impl End {
         if whole == Whole::Yes && bytes.is_empty() && fds.is_empty() {
             return Err(self.nothing_came());
         }
-        self.0.carries_fds.store(true, Ordering::Relaxed);
+        self.carries_fds.store(true, Ordering::Relaxed);
         match whole {
             Whole::Yes => Ok(()),
             Whole::FdsLost => {
@@ -165,12 +178,19 @@ impl End {
 
     /// The end of the stream, or a message of no bytes from someone who does not speak our language.
     fn nothing_came(&self) -> RecvError {
-        match poll::is_hung_up(&self.0.socket) {
+        match poll::is_hung_up(&self.socket) {
             Ok(true) => RecvError::Disconnected,
             Ok(false) => RecvError::Undecodable(Error::protocol("a message without even a header")),
             Err(error) => recv_failed(error),
         }
     }
+}
+
+/// The message that was encoded, as one of this kind.
+pub(super) fn finish(encoder: Encoder, kind: u8) -> Result<Encoded, SendError> {
+    let mut message = encoder.finish(kind).map_err(unencodable)?;
+    message.weigh();
+    Ok(message)
 }
 
 #[inline]
@@ -185,7 +205,7 @@ pub(super) fn unencodable(error: Error) -> SendError {
 }
 
 #[cold]
-fn send_failed(error: io::Error) -> SendError {
+pub(super) fn send_failed(error: io::Error) -> SendError {
     let action = match error.raw_os_error() {
         Some(libc::ETOOMANYREFS) => {
             "hand descriptors over (of those on their way in messages that nobody has read yet, a user may have as many as \
@@ -197,8 +217,15 @@ fn send_failed(error: io::Error) -> SendError {
 }
 
 #[cold]
-fn recv_failed(error: io::Error) -> RecvError {
+pub(super) fn recv_failed(error: io::Error) -> RecvError {
     RecvError::Os(Error::os("receive a message", error))
+}
+
+impl Clone for End {
+    fn clone(&self) -> Self {
+        let carries_fds = AtomicBool::new(self.carries_fds.load(Ordering::Relaxed));
+        Self { socket: Arc::clone(&self.socket), carries_fds }
+    }
 }
 
 impl Serialize for End {
@@ -220,12 +247,12 @@ impl<'de> Deserialize<'de> for End {
 
 impl AsFd for End {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.socket.as_fd()
+        self.socket.as_fd()
     }
 }
 
 impl fmt::Debug for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fd {}", self.0.socket.as_raw_fd())
+        write!(f, "fd {}", self.socket.as_raw_fd())
     }
 }

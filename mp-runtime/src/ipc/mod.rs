@@ -3,7 +3,10 @@
 //! `end.rs` is the one way in and out of a socket that users hold; `sender.rs` and `receiver.rs` put types on it,
 //! `connection.rs` puts both of these on one socket. `packet.rs` reads the control sockets between a child and its
 //! parent, where messages are kept for long. `wait.rs` and `selector.rs` wait for anything that is a descriptor.
+//! `asynchronous/` is the same for programs that run on tokio.
 
+#[cfg(feature = "tokio")]
+pub(crate) mod asynchronous;
 mod connection;
 mod end;
 mod iter;

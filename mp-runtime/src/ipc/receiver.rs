@@ -211,16 +211,12 @@ impl<T> Receiver<T> {
         deadline: Deadline,
         read: impl FnOnce(Bytes<'_>) -> Result<R, RecvError>,
     ) -> Result<R, RecvError> {
-        let message = self.end.recv(deadline)?;
-        let mut decoder = Decoder::new(&message);
-        if message.kind() != kind::BYTES {
-            return Err(undecodable(Error::decode("a value, and bytes are expected (`send_bytes`)")));
-        }
-        let bytes = decoder.take_bytes().map_err(undecodable)?;
-        decoder.finish().map_err(undecodable)?;
-        let read = read(bytes)?;
-        message.recycle();
-        Ok(read)
+        read_bytes(self.end.recv(deadline)?, read)
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn into_end(self) -> End {
+        self.end
     }
 
     pub(super) fn new(end: End) -> Self {
@@ -238,6 +234,25 @@ pub(super) fn decode<T: DeserializeOwned>(message: Message) -> Result<T, RecvErr
     decoder.finish().map_err(undecodable)?;
     message.recycle();
     Ok(value)
+}
+
+/// The bytes in a message, as `read` has them.
+fn read_bytes<R>(message: Message, read: impl FnOnce(Bytes<'_>) -> Result<R, RecvError>) -> Result<R, RecvError> {
+    let mut decoder = Decoder::new(&message);
+    if message.kind() != kind::BYTES {
+        return Err(undecodable(Error::decode("a value, and bytes are expected (`send_bytes`)")));
+    }
+    let bytes = decoder.take_bytes().map_err(undecodable)?;
+    decoder.finish().map_err(undecodable)?;
+    let read = read(bytes)?;
+    message.recycle();
+    Ok(read)
+}
+
+/// The bytes in a message.
+#[cfg(feature = "tokio")]
+pub(super) fn decode_bytes(message: Message) -> Result<Vec<u8>, RecvError> {
+    read_bytes(message, |bytes| bytes.to_vec().map_err(undecodable))
 }
 
 #[cold]

@@ -13,6 +13,8 @@ use super::{
     Receiver,
     end::{self, End, unencodable},
 };
+#[cfg(feature = "tokio")]
+use crate::codec::Encoded;
 use crate::{
     codec::Encoder,
     error::{Result, SendError},
@@ -186,6 +188,27 @@ impl<T> Sender<T> {
     pub(super) fn end(&self) -> &End {
         &self.end
     }
+
+    #[cfg(feature = "tokio")]
+    pub(super) fn into_end(self) -> End {
+        self.end
+    }
+}
+
+/// The message that carries `value`.
+#[cfg(feature = "tokio")]
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Encoded, SendError> {
+    let mut encoder = Encoder::default();
+    encoder.put(value).map_err(unencodable)?;
+    end::finish(encoder, kind::VALUE)
+}
+
+/// The message that carries bytes as they are.
+#[cfg(feature = "tokio")]
+pub(super) fn encode_bytes(bytes: &[u8]) -> Result<Encoded, SendError> {
+    let mut encoder = Encoder::default();
+    encoder.put_bytes(bytes).map_err(unencodable)?;
+    end::finish(encoder, kind::BYTES)
 }
 
 impl<T> Clone for Sender<T> {

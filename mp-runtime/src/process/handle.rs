@@ -302,6 +302,11 @@ impl<T> Process<T> {
         children::forget(&self.child);
     }
 
+    #[cfg(feature = "tokio")]
+    pub(super) fn child(&self) -> &Arc<Child> {
+        &self.child
+    }
+
     /// What `read` makes of the end; `None` if it has not come before the deadline.
     fn end<R>(
         &self,

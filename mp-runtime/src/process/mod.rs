@@ -14,6 +14,8 @@ mod current;
 mod exit;
 mod exit_code;
 mod handle;
+#[cfg(feature = "tokio")]
+mod join_async;
 mod launch;
 mod lifeline;
 mod oom;

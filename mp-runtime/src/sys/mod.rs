@@ -4,6 +4,8 @@
 //! Functions return `io::Result`; a descriptor is an `OwnedFd` before the next call that can fail.
 #![expect(unsafe_code, reason = "this layer is where the kernel is spoken to")]
 
+#[cfg(feature = "tokio")]
+pub(crate) mod async_fd;
 pub(crate) mod atexit;
 pub(crate) mod clone;
 pub(crate) mod environ;

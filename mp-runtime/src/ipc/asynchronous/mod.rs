@@ -1,0 +1,16 @@
+//! The ends of connections for programs that run on tokio: the same messages, waited for by the runtime instead of by
+//! a thread. A blocking end at the other side does not know the difference.
+//!
+//! `driven.rs` has the waiting, the other files put types on it.
+//!
+//! Everything is sent and received within one poll: a future that is dropped before it is ready has sent nothing
+//! and taken nothing.
+
+mod connection;
+mod driven;
+mod receiver;
+mod sender;
+
+pub use connection::Connection;
+pub use receiver::Receiver;
+pub use sender::Sender;

@@ -159,7 +159,7 @@ fn unsafe_code_is_in_sys_and_behind_mappings() {
 
 #[test]
 fn runtime_code_does_not_panic_on_purpose() {
-    for path in sources("mp-runtime/src").iter().filter(|path| !path.ends_with("codec/tests.rs")) {
+    for path in sources("mp-runtime/src").iter().filter(|path| !path.ends_with("tests.rs")) {
         for line in fs::read_to_string(path).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")) {
             for word in [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
                 assert!(!line.contains(word), "{}: {line}", path.display());

@@ -34,12 +34,15 @@ pub mod tokio {
 pub mod __private {
     pub use inventory;
 
-    #[cfg(any(test, feature = "faults"))]
-    pub use crate::codec::decode_anything;
     pub use crate::{Job, Never, Target, TargetId};
     pub use crate::{
         codec::Decoder,
         fault::Step,
         process::{Argument, Arguments, Entry, JobTarget, Output, Ran},
+    };
+    #[cfg(any(test, feature = "faults"))]
+    pub use crate::{
+        codec::decode_anything,
+        ipc::{Packet, receive_anything},
     };
 }

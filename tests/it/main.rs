@@ -17,6 +17,7 @@ mod messages;
 mod pipe;
 mod rough;
 mod sharing;
+mod strangers;
 mod support;
 mod threads;
 mod tree;

@@ -40,7 +40,8 @@ pub fn decode_anything(bytes: &[u8], memory: Option<&[u8]>) {
     Decoder::new(&message).take::<VecDeque<u16>>().ok();
 }
 
-fn sealed(content: &[u8]) -> std::io::Result<OwnedFd> {
+/// A sealed memfd with that in it.
+pub(crate) fn sealed(content: &[u8]) -> std::io::Result<OwnedFd> {
     let mut file = File::from(memfd::create()?);
     file.write_all(content)?;
     memfd::seal(&file)?;

@@ -29,6 +29,8 @@ mod together;
 
 #[cfg(any(test, feature = "faults"))]
 pub use anything::decode_anything;
+#[cfg(any(test, feature = "faults"))]
+pub(crate) use anything::sealed;
 pub(crate) use decoder::Bytes;
 pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;

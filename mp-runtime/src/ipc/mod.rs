@@ -5,6 +5,8 @@
 //! parent, where messages are kept for long. `wait.rs` and `selector.rs` wait for anything that is a descriptor.
 //! `asynchronous/` is the same for programs that run on tokio.
 
+#[cfg(any(test, feature = "faults"))]
+mod anything;
 #[cfg(feature = "tokio")]
 pub(crate) mod asynchronous;
 mod connection;
@@ -14,8 +16,12 @@ mod packet;
 mod receiver;
 mod selector;
 mod sender;
+#[cfg(test)]
+mod tests;
 mod wait;
 
+#[cfg(any(test, feature = "faults"))]
+pub use anything::{Packet, receive_anything};
 pub use connection::{Connection, pipe};
 pub use iter::{IntoIter, Iter};
 pub(crate) use packet::{Incoming, try_recv};

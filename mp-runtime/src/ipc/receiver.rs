@@ -214,7 +214,7 @@ impl<T> Receiver<T> {
         read_bytes(self.end.recv(deadline)?, read)
     }
 
-    #[cfg(feature = "tokio")]
+    #[cfg(any(feature = "tokio", feature = "faults", test))]
     pub(super) fn into_end(self) -> End {
         self.end
     }

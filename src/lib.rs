@@ -40,19 +40,24 @@
 //! | get its result, or how it ended | [`Process::join`], [`join_timeout`](Process::join_timeout), [`JoinError`] |
 //! | stop it | [`terminate`](Process::terminate), [`kill`](Process::kill), [`kill_on_drop`](Builder::kill_on_drop) |
 //! | named arguments | [`Job`], [`Process::job`] |
-//! | files and sockets as values | [`Handle`] |
+//! | messages between processes | [`channel`], [`pipe`] |
+//! | files, sockets and ends as values | [`Handle`], [`Sender`], [`Receiver`], [`Connection`] |
+//! | wait for whatever comes first | [`wait`](fn@wait), [`Selector`] |
 //!
 //! # By area
 //!
 //! - This process and its relatives: [`current_process`], [`parent_process`], [`active_children`], [`cpu_count`].
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
+//! - Why a message did not go or come: [`SendError`], [`RecvError`].
+//! - Async programs: feature `tokio`, with `multiprocess::tokio` and `Process::join_async`.
 //! - The program that a child runs: [`set_executable`], [`Builder::executable`].
 //!
 //! # Promises
 //!
-//! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child.
-//! 2. Nothing is seen half: arguments and results arrive whole or not at all.
+//! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child, and a stream
+//!    ends when its senders have.
+//! 2. Nothing is seen half: arguments, results and messages arrive whole or not at all, and timeouts hold for all of it.
 //! 3. Errors come back to whoever asked: encoding errors from `start`, panics with message, place and backtrace from `join`.
 //! 4. Nothing is left behind: no orphan, zombie, named object, temporary file or descriptor, after a normal end and after `kill -9`
 //!    of any process of the tree.
@@ -62,7 +67,7 @@
 //!
 //! # Longer texts
 //!
-//! [Architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Connections](_docs::connections), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
@@ -95,6 +100,9 @@ pub use mp_runtime::__private;
 
 /// The pages of `docs/`, compiled with everything else so that their examples stay true.
 pub mod _docs {
+    #[doc = include_str!("../docs/connections.md")]
+    pub mod connections {}
+
     #[doc = include_str!("../docs/architecture.md")]
     pub mod architecture {}
 

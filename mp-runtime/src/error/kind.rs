@@ -265,6 +265,30 @@ impl Error {
     }
 }
 
+/// So that `?` works on I/O in a target that returns [`Result`]: text and number of the system's error arrive.
+///
+/// ```
+/// use std::fs;
+///
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn lines(path: String) -> mp::Result<usize> {
+///     Ok(fs::read_to_string(path)?.lines().count())
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let error = mp::spawn(lines, ("/no/such/file".to_owned(),))?.join()?.unwrap_err();
+/// assert_eq!(error.raw_os_error(), Some(2)); // ENOENT
+/// # Ok(())
+/// # }
+/// ```
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::os("", error)
+    }
+}
+
 impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         Self::new(Kind::Join(Box::new(error)))
@@ -301,6 +325,7 @@ impl fmt::Display for Error {
             write!(f, "{doing}: ")?;
         }
         match &self.0.kind {
+            Kind::Os { action, cause } if action.is_empty() => cause.fmt(f),
             Kind::Os { action, cause } => write!(f, "{action}: {cause}"),
             Kind::Encode(text) => write!(f, "cannot encode: {text}"),
             Kind::Decode(text) => write!(f, "cannot decode: {text}"),

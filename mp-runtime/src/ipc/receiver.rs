@@ -22,7 +22,8 @@ use crate::{
 /// Clones are the same end: each message goes to one of them. It is closed when the last of them, in all processes, is
 /// dropped or its process has ended; senders then get [`SendError::Disconnected`](crate::SendError::Disconnected).
 ///
-/// Any number of threads and processes may receive at once. As a descriptor ([`AsFd`]) it is ready when there is a
+/// Any number of threads and processes may receive at once. A message that was taken by a process that is then killed
+/// is lost with it. As a descriptor ([`AsFd`]) it is ready when there is a
 /// message, or the end of the stream.
 pub struct Receiver<T> {
     end: End,

@@ -63,6 +63,30 @@ pub(super) mod kind {
 /// # Ok(())
 /// # }
 /// ```
+///
+/// Several senders, several receivers. Who makes clones drops the ends that it does not use itself:
+///
+/// ```
+/// # use multiprocess as mp;
+/// #[mp::process_target]
+/// fn double(numbers: mp::Receiver<u64>, doubled: mp::Sender<u64>) -> mp::Result<()> {
+///     numbers.iter().try_for_each(|number| Ok(doubled.send(&(2 * number?))?))
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let (numbers_to, numbers) = mp::channel()?;
+/// let (doubled_to, doubled) = mp::channel()?;
+/// for _ in 0..2 {
+///     mp::spawn(double, (numbers.clone(), doubled_to.clone()))?.detach();
+/// }
+/// drop((numbers, doubled_to)); // else `doubled` never ends, and a send to nobody never fails
+/// (1..=10).try_for_each(|number| numbers_to.send(&number))?;
+/// drop(numbers_to);
+/// let sum: Result<u64, mp::RecvError> = doubled.iter().sum();
+/// assert_eq!(sum?, 110);
+/// # Ok(())
+/// # }
+/// ```
 pub fn channel<T: Serialize + DeserializeOwned>() -> Result<(Sender<T>, Receiver<T>)> {
     let (sender, receiver) = end::pair()?;
     Ok((Sender::new(sender), Receiver::new(receiver)))
@@ -86,6 +110,8 @@ impl<T: Serialize> Sender<T> {
     ///
     /// When it returns, the message is where a receiver finds it, even if this process is killed at once. A process
     /// that is killed before has sent nothing.
+    ///
+    /// Of a handle inside the value, a copy goes: this process's own stays open until it is dropped.
     ///
     /// # Errors
     ///

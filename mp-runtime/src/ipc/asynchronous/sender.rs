@@ -35,14 +35,14 @@ use crate::{
 /// use multiprocess as mp;
 ///
 /// #[mp::process_target]
-/// fn sum(numbers: mp::Receiver<u32>) -> mp::Result<u32> {
+/// fn add_up(numbers: mp::Receiver<u32>) -> mp::Result<u32> {
 ///     numbers.iter().try_fold(0, |sum, number| Ok(sum + number?))
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> mp::Result<()> {
 /// let (sender, numbers) = mp::channel()?;
-/// let child = mp::spawn(sum, (numbers,))?;
+/// let child = mp::spawn(add_up, (numbers,))?;
 /// let sender = sender.into_async()?;
 /// for number in 1..=3 {
 ///     sender.send(&number).await?;

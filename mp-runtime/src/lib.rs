@@ -38,6 +38,7 @@ pub mod __private {
     pub use crate::{
         codec::Decoder,
         fault::Step,
+        ipc::Message,
         process::{Argument, Arguments, Entry, JobTarget, Output, Ran},
     };
     #[cfg(any(test, feature = "faults"))]

@@ -9,7 +9,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
 use super::{
-    Iter, Receiver, Sender,
+    Iter, Message, Receiver, Sender,
     end::{self, End},
 };
 use crate::error::{RecvError, Result, SendError};
@@ -46,11 +46,7 @@ use crate::error::{RecvError, Result, SendError};
 /// # Ok(())
 /// # }
 /// ```
-pub fn pipe<A, B>() -> Result<(Connection<A, B>, Connection<B, A>)>
-where
-    A: Serialize + DeserializeOwned,
-    B: Serialize + DeserializeOwned,
-{
+pub fn pipe<A: Message, B: Message>() -> Result<(Connection<A, B>, Connection<B, A>)> {
     let (one, other) = end::pair()?;
     Ok((Connection::new(one), Connection::new(other)))
 }

@@ -7,10 +7,10 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{
-    Receiver,
+    Message, Receiver,
     end::{self, End, unencodable},
 };
 #[cfg(feature = "tokio")]
@@ -87,7 +87,7 @@ pub(super) mod kind {
 /// # Ok(())
 /// # }
 /// ```
-pub fn channel<T: Serialize + DeserializeOwned>() -> Result<(Sender<T>, Receiver<T>)> {
+pub fn channel<T: Message>() -> Result<(Sender<T>, Receiver<T>)> {
     let (sender, receiver) = end::pair()?;
     Ok((Sender::new(sender), Receiver::new(receiver)))
 }

@@ -215,6 +215,11 @@ fn bytes_as_they_are() -> mp::Result<()> {
             Err(other) => panic!("{other}"),
         }
     }
+    let (ours, theirs) = mp::pipe::<(), ()>()?;
+    (0..3).try_for_each(|_| ours.send_bytes(b"as they are"))?;
+    assert_eq!(theirs.recv_bytes()?, b"as they are");
+    assert!(theirs.recv_bytes_max(3).is_err());
+    assert_eq!(theirs.recv_bytes_into(&mut buffer)?, 11);
     assert!(mp::Error::from(RecvError::TooLong(5)).is_too_long());
     assert!(matches!(receiver.try_recv_bytes(), Err(RecvError::TimedOut)));
     Ok(())

@@ -137,20 +137,59 @@ impl<A, B> Connection<A, B> {
         self.receiver.poll(timeout)
     }
 
+    /// As [`Sender::send_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send_bytes`].
+    pub fn send_bytes(&self, bytes: &[u8]) -> Result<(), SendError> {
+        self.sender.send_bytes(bytes)
+    }
+
+    /// As [`Receiver::recv_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_bytes`].
+    pub fn recv_bytes(&self) -> Result<Vec<u8>, RecvError> {
+        self.receiver.recv_bytes()
+    }
+
+    /// As [`Receiver::recv_bytes_max`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_bytes_max`].
+    pub fn recv_bytes_max(&self, most: usize) -> Result<Vec<u8>, RecvError> {
+        self.receiver.recv_bytes_max(most)
+    }
+
+    /// As [`Receiver::recv_bytes_into`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_bytes_into`].
+    pub fn recv_bytes_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
+        self.receiver.recv_bytes_into(buffer)
+    }
+
     /// The same end, as one that only sends. Neither half closes the end while the other one is there.
     #[must_use]
     pub fn sender(&self) -> &Sender<A> {
         &self.sender
     }
 
-    /// The same end, as one that only receives: for what is [bytes](Receiver::recv_bytes), among others.
+    /// The same end, as one that only receives: to hand it to a thread of its own, for instance.
     ///
     /// ```
     /// # use multiprocess as mp;
     /// # fn main() -> mp::Result<()> {
-    /// let (ours, theirs) = mp::pipe::<(), ()>()?;
-    /// ours.sender().send_bytes(b"as they are")?;
-    /// assert_eq!(theirs.receiver().recv_bytes()?, b"as they are");
+    /// let (ours, theirs) = mp::pipe::<u32, u32>()?;
+    /// let answers = ours.receiver().clone();
+    /// let reader = std::thread::spawn(move || answers.recv());
+    /// ours.send(&1)?;
+    /// theirs.send(&(theirs.recv()? + 1))?;
+    /// assert_eq!(reader.join().unwrap()?, 2);
     /// # Ok(())
     /// # }
     /// ```

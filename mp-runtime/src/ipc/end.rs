@@ -29,10 +29,11 @@ use crate::{
 };
 
 /// One end. Clones are the same end.
+#[derive(Clone)]
 pub(super) struct End {
     socket: Arc<OwnedFd>,
     /// Descriptors have come in here before: from now on it is looked at first whether there is room for more.
-    carries_fds: AtomicBool,
+    carries_fds: Arc<AtomicBool>,
 }
 
 /// Two ends, each other's peers.
@@ -44,7 +45,7 @@ pub(super) fn pair() -> Result<(End, End)> {
 
 impl End {
     fn new(socket: OwnedFd) -> Self {
-        Self { socket: Arc::new(socket), carries_fds: AtomicBool::new(false) }
+        Self { socket: Arc::new(socket), carries_fds: Arc::default() }
     }
 
     /// The same end under a descriptor of its own, if clones of this one exist.
@@ -75,7 +76,7 @@ impl End {
     fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         let mut message = finish(encoder, kind)?;
         while !self.attempt(&mut message, wait_for(deadline))? {
-            if !poll::writable(&self.socket, deadline).map_err(send_failed)? {
+            if deadline.is_over() || !poll::writable(&self.socket, deadline).map_err(send_failed)? {
                 return Err(SendError::TimedOut);
             }
         }
@@ -128,7 +129,7 @@ impl End {
             };
             match error.raw_os_error() {
                 _ if would_block(&error) => {
-                    if !self.poll(deadline)? {
+                    if deadline.is_over() || !self.poll(deadline)? {
                         scratch::put_back(mem::take(bytes));
                         return Err(RecvError::TimedOut);
                     }
@@ -219,13 +220,6 @@ pub(super) fn send_failed(error: io::Error) -> SendError {
 #[cold]
 pub(super) fn recv_failed(error: io::Error) -> RecvError {
     RecvError::Os(Error::os("receive a message", error))
-}
-
-impl Clone for End {
-    fn clone(&self) -> Self {
-        let carries_fds = AtomicBool::new(self.carries_fds.load(Ordering::Relaxed));
-        Self { socket: Arc::clone(&self.socket), carries_fds }
-    }
 }
 
 impl Serialize for End {

@@ -143,6 +143,19 @@ fn more_descriptors_than_a_message_carries() -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
+#[test]
+fn descriptors_on_their_way_are_few() -> Result<(), Box<dyn std::error::Error>> {
+    let _watchdog = watchdog();
+    for (count, most) in [(1, 170), (10, 20), (253, 4)] {
+        let (sender, _receiver) = mp::channel()?;
+        let files = (0..count).map(|_| File::open("/dev/null").map(mp::Handle::new));
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        let sent = (0..).take_while(|_| sender.try_send(&files).is_ok()).count();
+        assert!((1..=most).contains(&sent), "{sent} messages of {count}");
+    }
+    Ok(())
+}
+
 #[mp::process_target]
 fn drops_messages_in_every_way() -> bool {
     let (pipe, writer) = std::io::pipe().unwrap();

@@ -35,9 +35,12 @@ pub(super) const MAX_MEMFDS: usize = MAX_PARTS + 1;
 /// No message takes more bytes than this on a socket, whatever it carries.
 pub(crate) const MAX_FRAME: usize = HEADER + MIN_SPILL;
 
-/// In a socket's queue a message takes up a byte for so many in its memfds…
+/// In a socket's queue a message takes up so many bytes for each of its descriptors: of those on their way, a user
+/// may have only as many as RLIMIT_NOFILE says, in all messages together.
+const WEIGHT_OF_FD: usize = 1 << 10;
+/// And a byte for so many in its memfds, but at least and at most so many bytes.
 const WEIGHT: usize = 80;
-/// …but not more than this.
+const MIN_PADDING: usize = 6 << 10;
 const MAX_PADDING: usize = 60 << 10;
 
 /// A value on its way out.
@@ -100,11 +103,15 @@ impl Encoded {
         }
     }
 
-    /// Makes it take up room in the socket's queue for what is in its memfds. A socket counts only the bytes that it
-    /// carries itself: hundreds of large messages would fit, and the memory of all of them would be in use.
+    /// Makes it take up room in the socket's queue for what goes beside its bytes. A socket counts only those:
+    /// hundreds of large messages would fit, and the memory of all of them would be in use.
     pub(crate) fn weigh(&mut self) {
         if let Some(attached) = &self.attached {
-            let padding = (attached.spilled / WEIGHT).min(MAX_PADDING);
+            let of_memory = match attached.memfds.len() {
+                0 => 0,
+                _ => (attached.spilled / WEIGHT).max(MIN_PADDING),
+            };
+            let padding = (of_memory + attached.fds.len() * WEIGHT_OF_FD).min(MAX_PADDING);
             self.packet.resize(self.packet.len().max(HEADER + padding), 0);
         }
     }
@@ -115,9 +122,10 @@ impl Encoded {
     ///
     /// EMSGSIZE: it is as small as can be already.
     pub(crate) fn shrink(&mut self) -> Result<()> {
-        if self.packet.len() == HEADER {
+        let beside = self.attached.as_ref().map_or(0, |attached| attached.memfds.len() + attached.fds.len());
+        if self.packet.len() == HEADER || beside == socket::MAX_FDS {
             let cause = io::Error::from_raw_os_error(nix::libc::EMSGSIZE);
-            return Err(Error::os("send a message that is nothing but its header", cause));
+            return Err(Error::os("send a message that cannot be made smaller", cause));
         }
         let attached =
             self.attached.get_or_insert_with(|| Box::new(Attached { memfds: Vec::new(), fds: Vec::new(), spilled: 0 }));

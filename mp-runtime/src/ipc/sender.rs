@@ -34,8 +34,9 @@ pub(super) mod kind {
 /// Both ends can be cloned, and passed to other processes as arguments, results or parts of messages. A message goes
 /// to one receiver, whole, and in the order in which it was sent.
 ///
-/// What is on its way lies in the kernel: about 200 KiB of small messages; of those that are too large for the socket
-/// (64 KiB), 16 MiB, or three messages if they are larger than that. Then senders wait.
+/// What is on its way lies in the kernel: about 200 KiB of small messages, each with some 700 bytes of the
+/// kernel's own; of those that are too large for the socket (64 KiB), 16 MiB and not more than 32, or three if they are
+/// larger than that. Then senders wait.
 ///
 /// # Errors
 ///

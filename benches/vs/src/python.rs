@@ -38,10 +38,10 @@ impl Python {
         &self.version
     }
 
-    /// One start and join by this method, timed inside.
-    pub(crate) fn time(&self, method: &str) -> Result<Duration, Failure> {
+    /// One turn of what this line asks for, timed inside.
+    pub(crate) fn time(&self, line: &str) -> Result<Duration, Failure> {
         let mut stdin = self.stdin.as_ref().ok_or("python3 has no stdin")?;
-        stdin.write_all(format!("{method}\n").as_bytes())?;
+        stdin.write_all(format!("{line}\n").as_bytes())?;
         self.line()?.parse().map(Duration::from_nanos).map_err(|_| "python3 said no number".into())
     }
 

@@ -3,8 +3,22 @@
 use std::{env, fs, process::Command, time::Duration};
 
 pub(crate) struct Report {
+    measure: Measure,
     unit: Duration,
     verdicts: Vec<String>,
+}
+
+/// As what the time of a turn is shown.
+#[derive(Clone, Copy)]
+pub(crate) enum Measure {
+    /// Milliseconds, for all of it.
+    Millis,
+    /// Microseconds, for each of the so many things that are done in it.
+    MicrosEach(u32),
+    /// Messages in a second: there are so many in it.
+    Messages(u32),
+    /// GiB in a second: it moves so many bytes.
+    Bytes(usize),
 }
 
 pub(crate) enum Target {
@@ -14,7 +28,7 @@ pub(crate) enum Target {
 
 impl Report {
     /// Says first where and of what the numbers are.
-    pub(crate) fn new(rounds: usize) -> Self {
+    pub(crate) fn new() -> Self {
         let linked = if cfg!(target_feature = "crt-static") { "static" } else { "dynamic" };
         println!("machine  {}", machine());
         println!("kernel   {}", read("/proc/sys/kernel/osrelease"));
@@ -31,18 +45,19 @@ impl Report {
             ]))
         );
         println!("build    {linked}{}", if cfg!(debug_assertions) { ", WITHOUT --release" } else { "" });
-        println!("numbers  medians of {rounds}");
-        Self { unit: Duration::ZERO, verdicts: Vec::new() }
+        Self { measure: Measure::Millis, unit: Duration::ZERO, verdicts: Vec::new() }
     }
 
-    /// From here on ratios are to `unit`.
-    pub(crate) fn section(&mut self, title: &str, unit_name: &str, unit: Duration) {
-        println!("\n{title:<52} {:>11} {:>16}", "median", format!("/ {unit_name}"));
-        self.unit = unit;
+    /// From here on lines are medians of so many rounds, and their ratios are to the unit, which has a name.
+    pub(crate) fn section(&mut self, title: &str, rounds: usize, measure: Measure, unit: (&str, Duration)) {
+        let (name, unit) = unit;
+        println!("\n{title:<52} {:>14} {:>16}", format!("median of {rounds}"), format!("/ {name}"));
+        (self.measure, self.unit) = (measure, unit);
     }
 
     pub(crate) fn line(&self, name: &str, time: Duration) {
-        println!("  {name:<50} {:>8.3} ms {:>16.2}", time.as_secs_f64() * 1e3, ratio(time, self.unit));
+        let (number, ratio) = (self.measure.show(time), self.measure.ratio(time, self.unit));
+        println!("  {name:<50} {number:>14} {ratio:>16.2}");
     }
 
     pub(crate) fn note(&self, note: &str) {
@@ -63,6 +78,26 @@ impl Report {
         println!("\ntargets");
         for verdict in &self.verdicts {
             println!("{verdict}");
+        }
+    }
+}
+
+impl Measure {
+    fn show(self, time: Duration) -> String {
+        let seconds = time.as_secs_f64();
+        match self {
+            Self::Millis => format!("{:.3} ms   ", seconds * 1e3),
+            Self::MicrosEach(count) => format!("{:.3} µs   ", seconds / f64::from(count) * 1e6),
+            Self::Messages(count) => format!("{:.0} k/s  ", f64::from(count) / seconds / 1e3),
+            Self::Bytes(bytes) => format!("{:.2} GiB/s", bytes as f64 / seconds / f64::from(1 << 30)),
+        }
+    }
+
+    /// Of the numbers that are shown.
+    fn ratio(self, time: Duration, unit: Duration) -> f64 {
+        match self {
+            Self::Millis | Self::MicrosEach(_) => ratio(time, unit),
+            Self::Messages(_) | Self::Bytes(_) => ratio(unit, time),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     io::{Read, Seek, Write},
     os::fd::{AsFd, AsRawFd, OwnedFd},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use multiprocess::{self as mp, RecvError, SendError};
@@ -143,6 +143,67 @@ fn more_descriptors_than_a_message_carries() -> Result<(), Box<dyn std::error::E
     Ok(())
 }
 
+#[mp::process_target]
+fn may_have_few_descriptors() -> bool {
+    setrlimit(Resource::RLIMIT_NOFILE, 100, 100).unwrap();
+    let (sender, receiver) = mp::channel::<Vec<mp::Sender<u8>>>().unwrap();
+    let (one, _other) = mp::channel().unwrap();
+    let error = sender.send(&vec![one.clone(); 200]).unwrap_err();
+    assert!(matches!(error, SendError::Os(_)), "{error}");
+    assert_eq!(mp::Error::from(error).raw_os_error(), Some(24)); // EMFILE
+    let error = sender.send(&vec![one; 2_000]).unwrap_err();
+    assert_eq!(mp::Error::from(error).raw_os_error(), Some(24));
+    matches!(receiver.try_recv(), Err(RecvError::TimedOut))
+}
+
+#[test]
+fn a_sender_without_room_for_copies_says_so() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    assert!(mp::spawn(may_have_few_descriptors, ())?.join()?);
+    Ok(())
+}
+
+/// Becomes a user whose descriptors in flight are counted; only root can. `None`: it is not.
+#[mp::process_target]
+fn has_too_many_on_their_way() -> mp::Result<Option<bool>> {
+    if nix::unistd::setuid(nix::unistd::Uid::from_raw(61_234)).is_err() {
+        return Ok(None);
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, 64, 64).unwrap();
+    let large = vec![1_u8; 70_000]; // in a memfd each
+    let channels = (0..8).map(|_| mp::channel()).collect::<mp::Result<Vec<_>>>()?;
+    let fill = |sender: &mp::Sender<_>| loop {
+        match sender.try_send(&large) {
+            Ok(()) => {}
+            Err(SendError::TimedOut) => return None,
+            Err(error) => return Some(mp::Error::from(error).raw_os_error()),
+        }
+    };
+    assert_eq!(channels.iter().find_map(|(sender, _)| fill(sender)), Some(Some(109))); // ETOOMANYREFS
+    let (sender, receiver) = mp::channel()?;
+    let (start, patience) = (Instant::now(), Duration::from_millis(20));
+    sender.send_timeout(&large, patience).unwrap_err();
+    assert!(start.elapsed() >= patience);
+    // There is room when others have received theirs.
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| sender.send(&large).is_ok());
+        for (_, receiver) in &channels {
+            while receiver.try_recv().is_ok() {}
+        }
+        Ok(Some(waits.join().unwrap() && receiver.recv()? == large))
+    })
+}
+
+#[test]
+fn too_many_descriptors_on_their_way_are_waited_for() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    match mp::spawn(has_too_many_on_their_way, ())?.join()?? {
+        Some(waited) => assert!(waited),
+        None => println!("skipped: it needs root to become a user who has none on their way yet"),
+    }
+    Ok(())
+}
+
 #[test]
 fn descriptors_on_their_way_are_few() -> Result<(), Box<dyn std::error::Error>> {
     let _watchdog = watchdog();
@@ -199,7 +260,7 @@ impl<'de, A, B: Deserialize<'de>> Deserialize<'de> for Retyped<A, B> {
     }
 }
 
-fn retyped<A: Serialize, B: serde::de::DeserializeOwned>(value: A) -> Result<B, RecvError> {
+pub(crate) fn retyped<A: Serialize, B: serde::de::DeserializeOwned>(value: A) -> Result<B, RecvError> {
     let (sender, receiver) = mp::channel::<Retyped<A, B>>().unwrap();
     sender.send(&Retyped(Ok(value))).unwrap();
     receiver.recv().map(|retyped| retyped.0.err().unwrap())
@@ -251,6 +312,56 @@ fn a_message_in_a_channel_in_a_message_goes_when_nobody_takes_it() -> mp::Result
     drop((outer, outer_receiver));
     assert!(matches!(probed.recv(), Err(RecvError::Disconnected)));
     Ok(())
+}
+
+/// Says when it is about to receive, and whether it had room.
+#[mp::process_target]
+fn receives_one(from: mp::Receiver<mp::Handle<File>>, ready: mp::Sender<()>, few: bool) -> mp::Result<bool> {
+    from.recv()?; // from here on it knows that descriptors come
+    if few {
+        let room = File::open("/dev/null")?.as_raw_fd() as u64;
+        setrlimit(Resource::RLIMIT_NOFILE, room, room + 100).unwrap();
+    }
+    ready.send(&())?;
+    Ok(from.recv().is_ok())
+}
+
+#[test]
+fn who_leaves_a_message_where_it_is_leaves_it_to_the_others() -> Result<(), Box<dyn std::error::Error>> {
+    let _watchdog = watchdog();
+    let file = || File::open("/dev/null").map(mp::Handle::new);
+    for killed in [false, true] {
+        for _ in 0..20 {
+            let (sender, receiver) = mp::channel()?;
+            let (ready, is_ready) = mp::channel()?;
+            sender.send(&file()?)?;
+            let first = mp::spawn(receives_one, (receiver.clone(), ready, !killed))?;
+            is_ready.recv()?;
+            super::support::eventually("its wait", || is_waiting(first.pid()));
+            sender.send(&file()?)?; // wakes the first one
+            sender.send(&file()?)?;
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| receiver.iter().filter(|file| file.is_ok()).count());
+                if killed {
+                    first.kill().unwrap(); // before it takes the message, or after
+                }
+                // Whatever is left there, the others take.
+                super::support::eventually("the others", || !receiver.poll(Some(Duration::ZERO)).unwrap());
+                drop(sender);
+                let others = other.join().unwrap();
+                match first.join() {
+                    Ok(had_it) => assert_eq!(others, if had_it.unwrap() { 1 } else { 2 }),
+                    Err(_) => assert!((1..=2).contains(&others), "{others}"),
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a process sleeps in the kernel.
+fn is_waiting(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
 }
 
 #[mp::process_target]

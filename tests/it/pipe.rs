@@ -117,13 +117,17 @@ fn a_peer_that_leaves_our_messages_unread_takes_none_of_its_own_along() -> mp::R
         (0..3).try_for_each(|number| Ok(connection.send(&number)?))
     }
     // The kernel then says ECONNRESET once, before what was sent.
-    for first in ["recv", "recv_timeout", "try_send"] {
+    for first in ["recv", "recv_timeout", "try_send", "try_send_bytes"] {
         let (ours, theirs) = mp::pipe::<u8, u8>()?;
         ours.send(&9)?;
         mp::spawn(speaks_without_listening, (theirs,))?.join()??;
         match first {
             "recv" => {}
             "recv_timeout" => assert_eq!(ours.recv_timeout(Duration::ZERO)?, 0),
+            "try_send_bytes" => {
+                let error = ours.sender().try_send_bytes(&[0; 100_000]).unwrap_err();
+                assert!(matches!(error, SendError::Disconnected), "{error}");
+            }
             _ => assert!(matches!(ours.try_send(&1), Err(SendError::Disconnected))),
         }
         let rest: Result<Vec<_>, _> = ours.iter().collect();
@@ -176,6 +180,19 @@ fn a_send_timeout_holds_for_any_size() -> mp::Result<()> {
         }
         sender.try_send(&message)?;
     }
+    Ok(())
+}
+
+#[test]
+fn there_is_an_attempt_after_the_last_wait() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (sender, receiver) = mp::channel()?;
+    let message = vec![1_u8; 6 << 20];
+    while sender.try_send(&message).is_ok() {}
+    // Room for one, of which the socket does not tell who waits.
+    receiver.recv()?;
+    sender.send_timeout(&message, SHORT)?;
+    assert!(matches!(sender.send_timeout(&message, SHORT), Err(SendError::TimedOut)));
     Ok(())
 }
 
@@ -245,11 +262,11 @@ fn a_message_that_does_not_decode_is_lost_and_no_other() -> mp::Result<()> {
     let error = receiver.recv().unwrap_err();
     assert!(matches!(error, RecvError::Undecodable(_)) && error.to_string().contains("an odd number"), "{error}");
     let error = receiver.recv().unwrap_err();
-    assert!(error.to_string().contains("`send_bytes`") && error.to_string().contains("Even"), "{error}");
+    assert!(error.to_string().contains("it is no value") && error.to_string().contains("Even"), "{error}");
     assert!(mp::Error::from(error).is_decode());
     assert_eq!(receiver.recv()?.0, 2);
     let error = receiver.recv_bytes().unwrap_err();
-    assert!(error.to_string().contains("bytes are expected"), "{error}");
+    assert!(error.to_string().contains("it is no bytes"), "{error}");
 
     // The iterator goes on behind such a message, and ends at the end.
     sender.send(&Even(3))?;

@@ -28,6 +28,7 @@ fn lies() -> Vec<Vec<u8>> {
         b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(),
         vec![0xff; 200],
         vec![b'm'; 100_000],
+        [&frame(16, 0, 0, (0, 2), b"\x01x")[..], &[0; 100_000]].concat(), // right, but for its length
         b"mp\0\x02\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
         frame(16, 0, 0, (0, 9), b"x"),
         frame(16, 0, 3, (0, 0), b""),
@@ -102,6 +103,114 @@ fn hears_lies_with_descriptors() -> bool {
 fn descriptors_that_come_with_a_lie_are_closed() -> mp::Result<()> {
     let _watchdog = watchdog();
     assert!(mp::spawn(hears_lies_with_descriptors, ())?.join()?);
+    Ok(())
+}
+
+#[test]
+fn an_empty_block_in_many_parts_does_no_harm() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (stranger, receiver) = mp::channel::<Vec<u8>>()?;
+    let memfd = nix::sys::memfd::memfd_create(c"x", nix::sys::memfd::MFdFlags::MFD_ALLOW_SEALING).unwrap();
+    for parts in 0..5_u8 {
+        let body = [&[0xfd][..], &(1_u64 << 63).to_le_bytes(), &[0, parts], &vec![0; parts.into()]].concat();
+        for kind in [16, 17] {
+            for flags in [0, 0x10] {
+                let message = frame(kind, flags, u16::from(flags == 0), (0, body.len() as u64), &body);
+                say_with(&stranger, &message, &[&memfd]);
+                assert!(!receiver.recv().is_ok_and(|bytes| !bytes.is_empty()));
+                say_with(&stranger, &message, &[&memfd]);
+                assert!(!receiver.recv_bytes().is_ok_and(|bytes| !bytes.is_empty()));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn an_empty_message_hides_none_behind_it() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (stranger, receiver) = mp::channel::<u8>()?;
+    say(&stranger, b"");
+    stranger.send(&7)?;
+    drop(stranger);
+    let seen: Vec<_> = receiver.iter().map(|message| message.ok()).collect();
+    assert_eq!(seen, [None, Some(7)]);
+    Ok(())
+}
+
+#[test]
+fn elements_without_content_are_few_in_all_of_a_message() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (sender, receiver) = mp::channel::<Vec<Vec<()>>>()?;
+    sender.send(&vec![vec![(); 10_000]; 6])?;
+    assert_eq!(receiver.recv()?.len(), 6);
+    let error = sender.send(&vec![vec![(); 10_000]; 7]).unwrap_err();
+    assert!(error.to_string().contains("have no content"), "{error}");
+    let count = [0xfb, 0xff, 0xff]; // 65535
+    let body = [&[20][..], &count.repeat(20)].concat();
+    say(&sender, &frame(16, 0, 0, (0, body.len() as u64), &body));
+    assert!(matches!(receiver.recv(), Err(RecvError::Undecodable(_))));
+    Ok(())
+}
+
+/// Whoever made a socket may have asked the kernel for more than messages.
+#[mp::process_target]
+fn is_handed_a_strange_end() -> bool {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
+    let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+    setsockopt(&other, sockopt::PassCred, &true).unwrap();
+    let set = |name: i32, value: i32| {
+        let size = size_of::<i32>() as u32;
+        #[expect(unsafe_code, reason = "nix does not have these options")]
+        // SAFETY: the value is there, and as long as said.
+        let set = unsafe {
+            nix::libc::setsockopt(other.as_raw_fd(), nix::libc::SOL_SOCKET, name, (&raw const value).cast(), size)
+        };
+        set == 0
+    };
+    assert!(set(nix::libc::SO_PEEK_OFF, 4));
+    let passes_pidfds = set(76, 1); // SO_PASSPIDFD, where the kernel has it
+    let (to, from) = mp::channel::<mp::Handle<OwnedFd>>().unwrap();
+    to.send(&one.into()).unwrap();
+    to.send(&other.into()).unwrap();
+    let (stranger, strange) = (from.recv().unwrap().into_inner(), from.recv().unwrap());
+    let receiver: mp::Receiver<mp::Handle<OwnedFd>> = super::messages::retyped(strange).unwrap();
+    let message = frame(16, 0, 1, (0, 1), b"\0");
+    let once = || {
+        say_with(&stranger, &message, &[&from]);
+        receiver.recv().unwrap();
+    };
+    once();
+    let before = owned();
+    (0..20).for_each(|_| once());
+    assert!(passes_pidfds || before == owned());
+    before == owned()
+}
+
+#[test]
+fn options_of_a_socket_from_elsewhere_do_no_harm() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    assert!(mp::spawn(is_handed_a_strange_end, ())?.join()?);
+    Ok(())
+}
+
+#[test]
+fn a_stranger_does_not_choose_how_long_a_close_takes() -> Result<(), Box<dyn std::error::Error>> {
+    use nix::sys::socket::{setsockopt, sockopt};
+    let _watchdog = watchdog();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let lingers = std::net::TcpStream::connect(listener.local_addr()?)?;
+    let (_peer, _) = listener.accept()?; // which reads nothing
+    lingers.set_nonblocking(true)?;
+    while std::io::Write::write(&mut &lingers, &[0; 100_000]).is_ok() {}
+    setsockopt(&lingers, sockopt::Linger, &nix::libc::linger { l_onoff: 1, l_linger: 600 })?;
+    let (stranger, receiver) = mp::channel::<u8>()?;
+    say_with(&stranger, b"what is this", &[&lingers]);
+    say_with(&stranger, &frame(16, 0x11, 0, (0, 1), b""), &[&lingers]);
+    drop(lingers);
+    for _ in 0..2 {
+        assert!(matches!(receiver.recv(), Err(RecvError::Undecodable(_)))); // the watchdog is shorter
+    }
     Ok(())
 }
 

@@ -32,6 +32,7 @@ pub(super) enum Value {
 /// Takes `bytes` for a message, with `memory` as its memfd, and decodes it as one type after the other.
 pub fn decode_anything(bytes: &[u8], memory: Option<&[u8]>) {
     let Ok(fds) = memory.map(sealed).into_iter().collect::<std::io::Result<Vec<_>>>() else { return };
+    let fds = fds.into_iter().map(Into::into).collect();
     let Ok(message) = Message::new(bytes.to_vec(), fds) else { return };
     Decoder::new(&message).take::<Value>().ok();
     Decoder::new(&message).take::<Vec<String>>().ok();

@@ -24,6 +24,8 @@ pub struct Decoder<'m> {
     rest: &'m [u8],
     message: &'m Message,
     depth: u32,
+    /// How many elements have been announced beyond what the bytes could hold.
+    empty_elements: usize,
     /// Blocks lie in the memfds one behind the other; none is read twice.
     spilled: Ends,
 }
@@ -88,7 +90,13 @@ impl<'m> Decoder<'m> {
     /// Goes on where another decoder of this message [stopped](Self::position).
     #[inline]
     pub(crate) fn resume(message: &'m Message, position: usize) -> Self {
-        Self { rest: message.body().get(position..).unwrap_or_default(), message, depth: 0, spilled: Ends::default() }
+        Self {
+            rest: message.body().get(position..).unwrap_or_default(),
+            message,
+            depth: 0,
+            empty_elements: 0,
+            spilled: Ends::default(),
+        }
     }
 
     /// How much has been read.
@@ -128,8 +136,9 @@ impl<'m> Decoder<'m> {
         let head: u64 = scalar::take(&mut self.rest)?;
         let count = usize::try_from(head & !(blocks::RAW | blocks::SPILLED)).unwrap_or(usize::MAX);
         if head & (blocks::RAW | blocks::SPILLED) == 0 {
-            if count > self.rest.len().max(MAX_EMPTY_ELEMENTS) {
-                let left = self.rest.len();
+            let left = self.rest.len();
+            self.empty_elements = self.empty_elements.saturating_add(count.saturating_sub(left));
+            if self.empty_elements > MAX_EMPTY_ELEMENTS {
                 return Err(Error::decode(format!("{count} elements are announced, but {left} bytes are left")));
             }
             return Ok(Elements::Walked(count));

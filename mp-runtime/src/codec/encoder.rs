@@ -12,7 +12,10 @@ use super::{
     scalar, scratch,
     spill::SpillWriter,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    sys::socket,
+};
 
 /// Writes values one behind the other into one message.
 #[derive(Debug)]
@@ -23,13 +26,14 @@ pub(crate) struct Encoder {
     spill: SpillWriter,
     fds: Vec<OwnedFd>,
     depth: u32,
+    empty_elements: usize,
 }
 
 impl Default for Encoder {
     fn default() -> Self {
         let mut body = scratch::take();
         body.extend_from_slice(&[0; HEADER]);
-        Self { body, spill: SpillWriter::default(), fds: Vec::new(), depth: 0 }
+        Self { body, spill: SpillWriter::default(), fds: Vec::new(), depth: 0, empty_elements: 0 }
     }
 }
 
@@ -208,6 +212,8 @@ impl<'a> Serializer for &'a mut Encoder {
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
         if name == handles::MARK {
+            // Here, before more of them are made than this process may have.
+            frame::check_count(self.fds.len() + 1, socket::MAX_FDS)?;
             let fd = handles::collect(|| value.serialize(&mut *self))?;
             let index = self.fds.len() as u64;
             self.fds.push(fd);
@@ -299,12 +305,14 @@ impl Compound<'_> {
 
     fn close(self) -> Result<()> {
         self.encoder.depth -= 1;
-        let bytes = self.encoder.body.len() - self.start;
-        if !matches!(self.count, Count::Implied) && self.written > bytes.max(MAX_EMPTY_ELEMENTS) {
-            return Err(Error::encode(format!(
-                "{} elements without content; the most is {MAX_EMPTY_ELEMENTS}",
-                self.written
-            )));
+        if !matches!(self.count, Count::Implied) {
+            let bytes = self.encoder.body.len() - self.start;
+            self.encoder.empty_elements += self.written.saturating_sub(bytes);
+            if self.encoder.empty_elements > MAX_EMPTY_ELEMENTS {
+                return Err(Error::encode(format!(
+                    "more than {MAX_EMPTY_ELEMENTS} elements of sequences have no content"
+                )));
+            }
         }
         match self.count {
             Count::Implied => Ok(()),

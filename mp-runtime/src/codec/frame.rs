@@ -80,12 +80,7 @@ impl Encoded {
         let spilled = spill.length();
         let memfds = spill.seal()?;
         let most = socket::MAX_FDS - memfds.len();
-        if fds.len() > most {
-            let count = fds.len();
-            return Err(Error::encode(format!(
-                "the value holds {count} descriptors; one message carries at most {most}"
-            )));
-        }
+        check_count(fds.len(), most)?;
         packet[..HEADER].copy_from_slice(&header.bytes(memfds.len()));
         Ok(Self { packet, attached: Some(Box::new(Attached { memfds, fds, spilled })) })
     }
@@ -161,6 +156,14 @@ pub(super) fn complete(kind: u8, packet: &mut [u8]) -> bool {
     let Some((header, body)) = packet.split_first_chunk_mut::<HEADER>() else { return false };
     *header = Header::new(kind, body.len()).bytes(0);
     body.len() < MIN_SPILL
+}
+
+/// Whether a message carries so many descriptors.
+pub(super) fn check_count(count: usize, most: usize) -> Result<()> {
+    if count <= most {
+        return Ok(());
+    }
+    Err(Error::encode(format!("the value holds {count} descriptors or more; one message carries at most {most}")))
 }
 
 struct Header {

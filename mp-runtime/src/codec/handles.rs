@@ -6,7 +6,7 @@
 
 use std::{
     cell::RefCell,
-    fmt,
+    fmt, io,
     ops::{Deref, DerefMut},
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
@@ -31,6 +31,8 @@ enum Slot {
     Wanted,
     /// A descriptor is being handed over.
     Full(OwnedFd),
+    /// It could not be had.
+    Failed(io::Error),
 }
 
 const ENDING: &str = "a handle cannot be sent or received by a thread that is ending";
@@ -44,11 +46,11 @@ fn replace(slot: Slot) -> Option<Slot> {
 pub(super) fn collect(serialize: impl FnOnce() -> Result<()>) -> Result<OwnedFd> {
     replace(Slot::Wanted).ok_or_else(|| Error::encode(ENDING))?;
     let serialized = serialize();
-    let slot = replace(Slot::Closed);
-    serialized?;
-    match slot.unwrap_or(Slot::Closed) {
-        Slot::Full(fd) => Ok(fd),
-        Slot::Closed | Slot::Wanted => Err(Error::encode(format!("a struct named {MARK} is not a handle"))),
+    match (serialized, replace(Slot::Closed)) {
+        (_, Some(Slot::Failed(error))) => Err(Error::os("duplicate a descriptor", error)),
+        (Err(error), _) => Err(error),
+        (Ok(()), Some(Slot::Full(fd))) => Ok(fd),
+        (Ok(()), _) => Err(Error::encode(format!("a struct named {MARK} is not a handle"))),
     }
 }
 
@@ -74,10 +76,17 @@ impl Serialize for Descriptor<'_> {
                 "a handle travels only in messages of `multiprocess`: its descriptor means nothing anywhere else",
             ));
         };
-        let copy = fcntl::duplicate(self.0)
-            .map_err(|error| ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}")))?;
-        drop(replace(Slot::Full(copy)));
-        serializer.serialize_unit()
+        match fcntl::duplicate(self.0) {
+            Ok(copy) => {
+                drop(replace(Slot::Full(copy)));
+                serializer.serialize_unit()
+            }
+            Err(error) => {
+                let said = ser::Error::custom(format_args!("a descriptor cannot be duplicated: {error}"));
+                drop(replace(Slot::Failed(error)));
+                Err(said)
+            }
+        }
     }
 }
 

@@ -5,5 +5,5 @@
 pub(super) const MAX_DEPTH: u32 = 256;
 
 /// A sequence of more elements than bytes holds elements that take no bytes, such as `()`. There may be
-/// this many: a hostile count must not keep the reader busy for ever.
+/// this many in a message: hostile counts must not keep the reader busy for ever.
 pub(super) const MAX_EMPTY_ELEMENTS: usize = 1 << 16;

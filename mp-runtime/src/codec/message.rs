@@ -16,6 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     shm::Mapping,
+    sys::socket::Arrived,
 };
 
 /// A message, checked as far as its frame goes.
@@ -35,14 +36,14 @@ struct Attached {
     /// The body, if it lies in a memfd: from there to the mapping's end.
     body: Option<(Mapping, usize)>,
     spill: SpillReader,
-    fds: Mutex<Vec<Option<OwnedFd>>>,
+    fds: Mutex<Vec<Option<Arrived>>>,
     claimed: AtomicBool,
 }
 
 impl Message {
     /// Takes the frame apart.
     #[inline]
-    pub(crate) fn new(bytes: Vec<u8>, fds: Vec<OwnedFd>) -> Result<Self> {
+    pub(crate) fn new(bytes: Vec<u8>, fds: Vec<Arrived>) -> Result<Self> {
         let Some((header, behind)) = bytes.split_first_chunk::<HEADER>() else {
             return Err(Error::protocol(format!("a message of {} bytes is shorter than its header", bytes.len())));
         };
@@ -97,7 +98,7 @@ impl Message {
     pub(super) fn take_fd(&self, index: u64) -> Result<OwnedFd> {
         let taken = self.attached.as_ref().and_then(|attached| {
             let mut fds = attached.fds.lock().unwrap_or_else(PoisonError::into_inner);
-            fds.get_mut(usize::try_from(index).ok()?)?.take()
+            fds.get_mut(usize::try_from(index).ok()?)?.take()?.into_fd()
         });
         taken.ok_or_else(|| Error::decode(format!("descriptor {index} is not in the message, or was taken before")))
     }
@@ -111,7 +112,7 @@ impl Message {
 
 impl Attached {
     /// Behind the header: `flags`, how many descriptors there are besides memfds, where the body is, and all that came.
-    fn new(flags: u8, count: usize, (offset, length): (u64, usize), mut fds: Vec<OwnedFd>) -> Result<Self> {
+    fn new(flags: u8, count: usize, (offset, length): (u64, usize), mut fds: Vec<Arrived>) -> Result<Self> {
         let memfds = usize::from(flags >> MEMFDS);
         let body_in_memfd = flags & BODY_IN_MEMFD != 0;
         let unknown = flags & ((1 << MEMFDS) - 1) & !BODY_IN_MEMFD != 0;
@@ -125,6 +126,16 @@ impl Attached {
         let body = if body_in_memfd { Some(spill.map_body(offset, length)?) } else { None };
         let fds = Mutex::new(fds.into_iter().map(Some).collect());
         Ok(Self { body, spill, fds, claimed: AtomicBool::new(false) })
+    }
+}
+
+/// How many descriptors a message says that it has, by its first eight bytes; none, if it is none of ours.
+pub(crate) fn announced_fds(head: [u8; 8]) -> usize {
+    let [m, p, zero, version, _, flags, few, many] = head;
+    if [m, p, zero, version] == MAGIC {
+        usize::from(flags >> MEMFDS) + usize::from(u16::from_le_bytes([few, many]))
+    } else {
+        0
     }
 }
 

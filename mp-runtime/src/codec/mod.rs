@@ -36,4 +36,4 @@ pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;
 pub(crate) use frame::{Encoded, MAX_FRAME, would_block};
 pub use handles::Handle;
-pub(crate) use message::Message;
+pub(crate) use message::{Message, announced_fds};

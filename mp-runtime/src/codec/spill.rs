@@ -25,7 +25,7 @@ use super::together::together;
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::{madvise, memfd},
+    sys::{madvise, memfd, socket::Arrived},
 };
 
 /// The most memfds of one message.
@@ -60,7 +60,7 @@ impl Place {
     fn part_length(&self, length: usize) -> usize {
         match self.parts {
             0 | 1 => length.max(1),
-            parts => length.div_ceil(parts).checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX),
+            parts => length.div_ceil(parts).max(1).checked_next_multiple_of(ALIGNMENT).unwrap_or(usize::MAX),
         }
     }
 }
@@ -166,9 +166,12 @@ pub(super) struct SpillReader {
 }
 
 impl SpillReader {
-    pub(super) fn new(memfds: impl IntoIterator<Item = OwnedFd>) -> Result<Self> {
+    pub(super) fn new(memfds: impl IntoIterator<Item = Arrived>) -> Result<Self> {
         let memfds = memfds.into_iter().map(|memfd| {
+            let Some(memfd) = memfd.into_fd() else { return Err(Error::protocol("the memory did not come")) };
             if !memfd::is_sealed(&memfd) {
+                // It may not even be memory.
+                drop(Arrived::from(memfd));
                 return Err(Error::protocol("the memory that came with a message is not sealed"));
             }
             let file = File::from(memfd);

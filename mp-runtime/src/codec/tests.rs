@@ -169,7 +169,9 @@ fn no_block_is_read_twice() {
         let memory = std::fs::File::from(crate::sys::memfd::create().unwrap());
         std::os::unix::fs::FileExt::write_all_at(&memory, &vec![7; 2 * size], 0).unwrap();
         crate::sys::memfd::seal(&memory).unwrap();
-        let message = Message::new(framed(0x10, 0, bytes.len(), &bytes), vec![memory.into()]).unwrap();
+        let message =
+            Message::new(framed(0x10, 0, bytes.len(), &bytes), vec![std::os::fd::OwnedFd::from(memory).into()])
+                .unwrap();
         Decoder::new(&message).take::<(Vec<u8>, Vec<u8>)>().map(|(a, b)| a.len() + b.len())
     };
     assert_eq!(twice([0, size as u64]).unwrap(), 2 * size);

@@ -13,20 +13,25 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
+    time::Duration,
 };
 
 use nix::libc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    codec::{Encoded, Encoder, MAX_FRAME, Message, handles, scratch, would_block},
+    codec::{Encoded, Encoder, MAX_FRAME, Message, announced_fds, handles, scratch, would_block},
     error::{Error, RecvError, Result, SendError},
     sys::{
         fcntl,
         poll::{self, Deadline},
-        socket::{self, Wait, Whole},
+        socket::{self, Arrived, Wait, Whole},
     },
 };
+
+/// How often it is looked whether fewer descriptors are on their way.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 /// One end. Clones are the same end.
 #[derive(Clone)]
@@ -75,12 +80,19 @@ impl End {
     #[cold]
     fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         let mut message = finish(encoder, kind)?;
-        while !self.attempt(&mut message, wait_for(deadline))? {
-            if deadline.is_over() || !poll::writable(&self.socket, deadline).map_err(send_failed)? {
-                return Err(SendError::TimedOut);
+        loop {
+            match self.attempt(&mut message, wait_for(deadline)) {
+                Ok(true) => return Ok(()),
+                Ok(false) if deadline.is_over() => return Err(SendError::TimedOut),
+                // The socket tells only when much of its room is free again, so there is an attempt after the last wait, too.
+                Ok(false) => drop(poll::writable(&self.socket, deadline).map_err(send_failed)?),
+                // It is a kind of room, but nothing tells when there is some again.
+                Err(SendError::Os(error)) if is_too_many_on_their_way(&error) && !deadline.is_over() => {
+                    thread::sleep(deadline.rest_at_most(LOOK_AGAIN));
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
     /// Sends the message if there is room for it; returns whether there was.
@@ -106,7 +118,7 @@ impl End {
         let mut bytes = scratch::take();
         bytes.reserve(MAX_FRAME);
         let mut fds = Vec::new();
-        match self.take(&mut bytes, &mut fds, deadline) {
+        match self.take(&mut bytes, &mut fds, wait_for(deadline)) {
             Ok(Whole::Yes) if !bytes.is_empty() && fds.is_empty() => {}
             first => self.recv_slowly(first, &mut bytes, &mut fds, deadline)?,
         }
@@ -119,7 +131,7 @@ impl End {
         &self,
         mut taken: io::Result<Whole>,
         bytes: &mut Vec<u8>,
-        fds: &mut Vec<OwnedFd>,
+        fds: &mut Vec<Arrived>,
         deadline: Deadline,
     ) -> Result<(), RecvError> {
         loop {
@@ -138,7 +150,7 @@ impl End {
                 Some(libc::ECONNRESET) => {}
                 _ => return Err(recv_failed(error)),
             }
-            taken = self.take(bytes, fds, deadline);
+            taken = self.take(bytes, fds, wait_for(deadline));
         }
     }
 
@@ -148,15 +160,29 @@ impl End {
     }
 
     #[inline]
-    fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<OwnedFd>, deadline: Deadline) -> io::Result<Whole> {
+    fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<Arrived>, wait: Wait) -> io::Result<Whole> {
         if self.carries_fds.load(Ordering::Relaxed) {
-            socket::next_length(&self.socket, wait_for(deadline))?;
+            // Neither call may wait: a message wakes one of those who wait in them, and if that one then leaves it
+            // where it is, or dies, the others sleep on beside it. `poll` wakes all.
+            self.check_room()?;
+            return socket::recv(&self.socket, bytes, fds, Wait::No);
         }
-        socket::recv(&self.socket, bytes, fds, wait_for(deadline))
+        socket::recv(&self.socket, bytes, fds, wait)
+    }
+
+    /// EMFILE: the next message has descriptors for which this process has no room now, but may have later.
+    #[cold]
+    fn check_room(&self) -> io::Result<()> {
+        let seen = socket::peek(&self.socket)?;
+        let announced = announced_fds(seen.head);
+        if seen.fds_would_be_lost && announced <= socket::MAX_FDS && fcntl::may_have_later(&self.socket, announced)? {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        Ok(())
     }
 
     /// Whether what came is a message, as far as that can be seen without looking into it.
-    fn check(&self, whole: Whole, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), RecvError> {
+    fn check(&self, whole: Whole, bytes: &[u8], fds: &[Arrived]) -> Result<(), RecvError> {
         if whole == Whole::Yes && bytes.is_empty() && fds.is_empty() {
             return Err(self.nothing_came());
         }
@@ -179,7 +205,11 @@ impl End {
 
     /// The end of the stream, or a message of no bytes from someone who does not speak our language.
     fn nothing_came(&self) -> RecvError {
-        match poll::is_hung_up(&self.socket) {
+        let is_end = poll::is_hung_up(&self.socket).map(|hung_up| {
+            // Hung up, with more behind this one?
+            hung_up && !socket::peek(&self.socket).is_ok_and(|seen| seen.length > 0)
+        });
+        match is_end {
             Ok(true) => RecvError::Disconnected,
             Ok(false) => RecvError::Undecodable(Error::protocol("a message without even a header")),
             Err(error) => recv_failed(error),
@@ -209,12 +239,16 @@ pub(super) fn unencodable(error: Error) -> SendError {
 pub(super) fn send_failed(error: io::Error) -> SendError {
     let action = match error.raw_os_error() {
         Some(libc::ETOOMANYREFS) => {
-            "hand descriptors over (of those on their way in messages that nobody has read yet, a user may have as many as \
-             `ulimit -n` says)"
+            "send a message with descriptors, as large values are: too many of this user's are on their way in messages that \
+             nobody has received (`ulimit -n`)"
         }
         _ => "send a message",
     };
     SendError::Os(Error::os(action, error))
+}
+
+fn is_too_many_on_their_way(error: &Error) -> bool {
+    error.raw_os_error() == Some(libc::ETOOMANYREFS)
 }
 
 #[cold]
@@ -231,11 +265,11 @@ impl Serialize for End {
 impl<'de> Deserialize<'de> for End {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let socket = handles::deserialize(deserializer)?;
-        if socket::is_seqpacket(&socket) {
-            Ok(Self::new(socket))
-        } else {
-            Err(de::Error::custom("the descriptor is no end of a connection"))
+        if !socket::is_seqpacket(&socket) {
+            return Err(de::Error::custom("the descriptor is no end of a connection"));
         }
+        socket::reset_options(&socket).map_err(de::Error::custom)?;
+        Ok(Self::new(socket))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whole messages off a SEQPACKET socket.
 
-use std::os::fd::AsFd;
+use std::{io, os::fd::AsFd};
+
+use nix::libc;
 
 use crate::{
     codec::{MAX_FRAME, Message, would_block},
@@ -27,8 +29,11 @@ pub(crate) enum Incoming {
 pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
     // Exactly as much memory as it takes: some messages are kept for long.
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    let received = socket::next_length(&socket, Wait::No).and_then(|length| {
-        bytes.reserve_exact(length.min(MAX_FRAME));
+    let received = socket::peek(&socket).and_then(|seen| {
+        if seen.fds_would_be_lost {
+            return Err(io::Error::from_raw_os_error(libc::EMFILE));
+        }
+        bytes.reserve_exact(seen.length.min(MAX_FRAME));
         socket::recv(&socket, &mut bytes, &mut fds, Wait::No)
     });
     match received {
@@ -38,7 +43,7 @@ pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
             Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes, or carries too many descriptors")))
         }
         Err(error) if would_block(&error) => Ok(Incoming::Nothing),
-        Err(error) if error.raw_os_error() == Some(nix::libc::ECONNRESET) => Ok(Incoming::End),
+        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Incoming::End),
         Err(error) => Err(Error::os("receive a message", error)),
     }
 }

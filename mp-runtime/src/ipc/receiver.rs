@@ -241,7 +241,7 @@ pub(super) fn decode<T: DeserializeOwned>(message: Message) -> Result<T, RecvErr
 fn read_bytes<R>(message: Message, read: impl FnOnce(Bytes<'_>) -> Result<R, RecvError>) -> Result<R, RecvError> {
     let mut decoder = Decoder::new(&message);
     if message.kind() != kind::BYTES {
-        return Err(undecodable(Error::decode("a value, and bytes are expected (`send_bytes`)")));
+        return Err(undecodable(Error::decode("it is no bytes, sent by `send_bytes`, as are expected")));
     }
     let bytes = decoder.take_bytes().map_err(undecodable)?;
     decoder.finish().map_err(undecodable)?;
@@ -258,7 +258,9 @@ pub(super) fn decode_bytes(message: Message) -> Result<Vec<u8>, RecvError> {
 
 #[cold]
 fn not_a_value(expected: &str) -> RecvError {
-    RecvError::Undecodable(Error::decode(format!("bytes (`send_bytes`), and a value of type `{expected}` is expected")))
+    RecvError::Undecodable(Error::decode(format!(
+        "it is no value, sent by `send`, and one of type `{expected}` is expected"
+    )))
 }
 
 #[cold]

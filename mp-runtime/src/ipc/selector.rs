@@ -112,12 +112,6 @@ impl<S: AsFd> Selector<S> {
         self.sources.get(&key)
     }
 
-    /// The source of that key, to change. What is watched remains the descriptor that it was when it was added.
-    #[must_use]
-    pub fn get_mut(&mut self, key: Key) -> Option<&mut S> {
-        self.sources.get_mut(&key)
-    }
-
     /// All sources, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &S)> {
         self.sources.iter().map(|(key, source)| (*key, source))
@@ -150,9 +144,7 @@ impl<S: AsFd> Selector<S> {
         };
         let most = self.sources.len().min(MOST);
         let ready = self.epoll.wait(most, deadline).map_err(|error| Error::os("wait", error))?;
-        // What is left of a source that was changed through `get_mut` is nobody's.
-        let ready = ready.into_iter().map(Key).filter(|key| self.sources.contains_key(key));
-        Ok(ready.chain(self.files.iter().copied()).collect())
+        Ok(ready.into_iter().map(Key).chain(self.files.iter().copied()).collect())
     }
 }
 

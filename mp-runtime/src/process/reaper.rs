@@ -65,6 +65,16 @@ fn start() -> io::Result<OwnedFd> {
 }
 
 fn run(woken: &OwnedFd) {
+    // Whatever happens to this thread, the next child gets one.
+    struct Gone;
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            if thread::panicking() {
+                reaper().wake = None;
+            }
+        }
+    }
+    let _gone = Gone;
     loop {
         let adopted = {
             let mut reaper = reaper();

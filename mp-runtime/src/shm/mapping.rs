@@ -47,7 +47,7 @@ impl Deref for Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         // SAFETY: this is the mapping made above, and the borrow checker says that no slice of it is left.
-        let unmapped = unsafe { munmap(self.start, self.length.get()) };
-        debug_assert!(unmapped.is_ok(), "munmap of our own mapping");
+        // It can fail where the sender's memory has pages of another size; then the mapping stays.
+        unsafe { munmap(self.start, self.length.get()) }.ok();
     }
 }

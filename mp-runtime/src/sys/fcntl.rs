@@ -7,7 +7,10 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, OFlag, fcntl, open},
-    sys::stat::Mode,
+    sys::{
+        resource::{Resource, getrlimit},
+        stat::Mode,
+    },
 };
 
 use super::errno::check;
@@ -17,6 +20,14 @@ pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
     // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Whether this process has no room for `count` descriptors now, but may have by its limit (RLIMIT_NOFILE). Found out by
+/// taking the room, with copies of `fd`.
+pub(crate) fn may_have_later(fd: impl AsFd, count: usize) -> io::Result<bool> {
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let copies: io::Result<Vec<_>> = (0..count).map(|_| duplicate(&fd)).collect();
+    Ok(copies.is_err() && count as u64 <= limit)
 }
 
 /// `fd` itself, or a copy of it where it is one of stdin, stdout and stderr.

@@ -11,9 +11,11 @@ use nix::{
     errno::Errno,
     sys::socket::{
         AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, getsockopt, send as send_bytes, sendmsg,
-        socketpair, sockopt,
+        setsockopt, socketpair, sockopt,
     },
 };
+
+use super::{errno::check, fcntl};
 
 /// The most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub(crate) const MAX_FDS: usize = 253;
@@ -43,6 +45,35 @@ pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 /// Whether `fd` is a Unix socket that keeps messages whole.
 pub(crate) fn is_seqpacket(fd: impl AsFd) -> bool {
     getsockopt(&fd, sockopt::SockType).is_ok_and(|kind| kind == SockType::SeqPacket)
+        && option(fd.as_fd(), libc::SO_DOMAIN).is_ok_and(|domain| domain == libc::AF_UNIX)
+}
+
+/// Undoes what another holder of this socket may have asked for: records beside every message, and peeks that
+/// begin in the middle of one.
+pub(crate) fn reset_options(socket: impl AsFd) -> io::Result<()> {
+    for (name, value) in [(libc::SO_PASSCRED, 0), (SO_PASSPIDFD, 0), (libc::SO_PEEK_OFF, -1)] {
+        match set_option(socket.as_fd(), name, value) {
+            // An older kernel has not got it.
+            Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn option(socket: BorrowedFd<'_>, name: libc::c_int) -> io::Result<libc::c_int> {
+    let (mut value, mut size) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    let place = (&raw mut value).cast();
+    // SAFETY: `place` has room for `size` bytes, and the kernel writes no more than these.
+    check(unsafe { libc::getsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, place, &raw mut size) })?;
+    Ok(value)
+}
+
+fn set_option(socket: BorrowedFd<'_>, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let size = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: the value is there, and as long as said.
+    let set = unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, (&raw const value).cast(), size) };
+    check(set).map(drop)
 }
 
 /// Sends one message, without SIGPIPE. EAGAIN: there is no room, and `wait` says not to wait for any.
@@ -82,11 +113,39 @@ pub(crate) enum Whole {
     BytesLost,
 }
 
+/// A descriptor that came with a message and that nobody has asked for yet. It may be anything: a close that waits
+/// for a stranger's peer (SO_LINGER) is not waited for.
+#[derive(Debug)]
+pub(crate) struct Arrived(Option<OwnedFd>);
+
+impl Arrived {
+    /// `None`: never, as it is taken only once.
+    pub(crate) fn into_fd(mut self) -> Option<OwnedFd> {
+        self.0.take()
+    }
+}
+
+impl From<OwnedFd> for Arrived {
+    fn from(fd: OwnedFd) -> Self {
+        Self(Some(fd))
+    }
+}
+
+impl Drop for Arrived {
+    fn drop(&mut self) {
+        if let Some(fd) = &self.0 {
+            let off = libc::linger { l_onoff: 0, l_linger: 0 };
+            // What is no socket has nothing to linger for.
+            setsockopt(fd, sockopt::Linger, &off).ok();
+        }
+    }
+}
+
 /// Takes one message: puts its bytes in place of the content of `buffer`, as far as its capacity goes, and its
 /// descriptors behind those in `fds`. EAGAIN: none is there, and `wait` says not to wait for one. Nothing at all: the
 /// other side is gone.
 #[inline]
-pub(crate) fn recv(socket: impl AsFd, buffer: &mut Vec<u8>, fds: &mut Vec<OwnedFd>, wait: Wait) -> io::Result<Whole> {
+pub(crate) fn recv(socket: impl AsFd, buffer: &mut Vec<u8>, fds: &mut Vec<Arrived>, wait: Wait) -> io::Result<Whole> {
     buffer.clear();
     let (length, whole) = receive(socket.as_fd(), buffer.spare_capacity_mut(), fds, wait.flags())?;
     // SAFETY: the kernel has written that many bytes to where the vector's elements belong, and says no more
@@ -95,26 +154,39 @@ pub(crate) fn recv(socket: impl AsFd, buffer: &mut Vec<u8>, fds: &mut Vec<OwnedF
     Ok(whole)
 }
 
-/// How long the message is that comes next, without taking it. Zero: the other side is gone. With more than one
-/// reader, another may take it in between.
-///
-/// EAGAIN: none is there, and `wait` says not to wait for one. EMFILE: this process has no room for its descriptors, which would be lost with it if it
-/// were taken now.
-pub(crate) fn next_length(socket: impl AsFd, wait: Wait) -> io::Result<usize> {
-    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | wait.flags();
-    match receive(socket.as_fd(), &mut [], &mut Vec::new(), flags)? {
-        (_, Whole::FdsLost) => Err(io::Error::from_raw_os_error(libc::EMFILE)),
-        (length, _) => Ok(length),
-    }
+/// What a look at the next message shows, which stays where it is. With more than one reader, another may take it.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Zero: the other side is gone.
+    pub(crate) length: usize,
+    /// Its first bytes, as far as there are so many.
+    pub(crate) head: [u8; 8],
+    /// Not all of its descriptors would fit into this process's table now; the others would be lost.
+    pub(crate) fds_would_be_lost: bool,
 }
 
-/// Room for as many descriptors as the kernel sends in one message; u64s, as its headers want to be aligned.
-type Control = [MaybeUninit<u64>; 16 / 8 + (MAX_FDS * size_of::<RawFd>()).div_ceil(8)];
+/// Looks at the next message without waiting for one. EAGAIN: none is there.
+pub(crate) fn peek(socket: impl AsFd) -> io::Result<Seen> {
+    let mut head = [MaybeUninit::new(0_u8); 8];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+    let (length, whole) = receive(socket.as_fd(), &mut head, &mut Vec::new(), flags)?;
+    // SAFETY: all of it was initialised, and what the kernel has written since is bytes too.
+    let head = head.map(|byte| unsafe { byte.assume_init() });
+    Ok(Seen { length, head, fds_would_be_lost: whole == Whole::FdsLost })
+}
+
+/// Room for as many descriptors as the kernel sends in one message, and for whatever else another holder of the
+/// socket may have asked it to add; u64s, as its headers want to be aligned.
+type Control = [MaybeUninit<u64>; (16 + MAX_FDS * size_of::<RawFd>() + 512).div_ceil(8)];
+
+/// Linux 6.5; the libc crate has neither.
+const SO_PASSPIDFD: libc::c_int = 76;
+const SCM_PIDFD: libc::c_int = 4;
 
 fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [MaybeUninit<u8>],
-    fds: &mut Vec<OwnedFd>,
+    fds: &mut Vec<Arrived>,
     flags: MsgFlags,
 ) -> io::Result<(usize, Whole)> {
     let mut control: Control = [MaybeUninit::uninit(); _];
@@ -149,13 +221,22 @@ fn receive(
     Ok((length, whole))
 }
 
+/// The same, as none of the three standard streams, where this process has closed one and there is room.
+fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
+    match fd.as_raw_fd() {
+        0..=2 => fcntl::duplicate(&fd).unwrap_or(fd),
+        _ => fd,
+    }
+}
+
 #[cold]
-fn take_fds(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
+fn take_fds(message: &libc::msghdr, fds: &mut Vec<Arrived>) {
     // SAFETY: the kernel has filled the message's control buffer, up to `msg_controllen`.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
     // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return a whole header inside the buffer, or null.
     while let Some(header) = unsafe { next.as_ref() } {
-        if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
+        let kind = (header.cmsg_level, header.cmsg_type);
+        if matches!(kind, (libc::SOL_SOCKET, libc::SCM_RIGHTS | SCM_PIDFD)) {
             // SAFETY: the header is inside the buffer, and the kernel has put data behind it.
             let data = unsafe { libc::CMSG_DATA(header) }.cast::<RawFd>();
             let length = header.cmsg_len.saturating_sub(data.addr() - ptr::from_ref(header).addr());
@@ -164,8 +245,15 @@ fn take_fds(message: &libc::msghdr, fds: &mut Vec<OwnedFd>) {
                 let place = unsafe { data.add(index) };
                 // SAFETY: in the buffer, as above, and written by the kernel.
                 let fd = unsafe { place.read_unaligned() };
+                if fd < 0 {
+                    continue;
+                }
                 // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
-                fds.push(unsafe { OwnedFd::from_raw_fd(fd) });
+                let fd = Arrived(Some(out_of_the_way(unsafe { OwnedFd::from_raw_fd(fd) })));
+                // A record that another holder of the socket has asked for is none of the message's.
+                if kind.1 == libc::SCM_RIGHTS {
+                    fds.push(fd);
+                }
             }
         }
         // SAFETY: both are of the same message.

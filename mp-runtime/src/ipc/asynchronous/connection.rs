@@ -72,6 +72,24 @@ impl<A, B: DeserializeOwned> Connection<A, B> {
 }
 
 impl<A, B> Connection<A, B> {
+    /// As [`Sender::send_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send_bytes`].
+    pub fn send_bytes(&self, bytes: &[u8]) -> impl Future<Output = Result<(), SendError>> + use<'_, A, B> {
+        self.sender.send_bytes(bytes)
+    }
+
+    /// As [`Receiver::recv_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Receiver::recv_bytes`].
+    pub async fn recv_bytes(&self) -> Result<Vec<u8>, RecvError> {
+        self.receiver.recv_bytes().await
+    }
+
     /// The two directions, each for a task of its own. The end is closed when both are dropped.
     #[must_use]
     pub fn into_split(self) -> (Sender<A>, Receiver<B>) {

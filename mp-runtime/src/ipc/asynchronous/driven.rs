@@ -71,18 +71,23 @@ impl Driven {
         task::consume_budget().await;
         loop {
             let mut guard = self.watched.writable().await.map_err(send_failed)?;
-            if self.end.attempt(&mut message, Wait::No)? {
+            if self.attempt(&mut message)? {
                 return Ok(());
             }
             guard.clear_ready();
         }
     }
 
+    /// Sends without waiting; returns whether there was room.
+    pub(super) fn attempt(&self, message: &mut Encoded) -> Result<bool, SendError> {
+        self.end.attempt(message, Wait::No)
+    }
+
     /// For one task at a time: only the last one that asked is woken.
     pub(super) fn poll_send(&self, context: &mut Context<'_>, message: &mut Encoded) -> Poll<Result<(), SendError>> {
         loop {
             let mut guard = ready!(self.watched.poll_write_ready(context)).map_err(send_failed)?;
-            if self.end.attempt(message, Wait::No)? {
+            if self.attempt(message)? {
                 return Poll::Ready(Ok(()));
             }
             guard.clear_ready();

@@ -127,8 +127,15 @@ impl<T: Serialize> Sink<T> for Sender<T> {
         self.poll_waiting(context)
     }
 
-    fn start_send(mut self: Pin<&mut Self>, value: T) -> Result<(), SendError> {
-        self.waiting = Some(encode(&value)?);
+    fn start_send(self: Pin<&mut Self>, value: T) -> Result<(), SendError> {
+        let this = self.get_mut();
+        if let Some(waiting) = &mut this.waiting {
+            // Not asked for by `poll_ready`: it goes now or never.
+            if !this.driven.attempt(waiting)? {
+                return Err(SendError::TimedOut);
+            }
+        }
+        this.waiting = Some(encode(&value)?);
         Ok(())
     }
 

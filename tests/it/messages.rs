@@ -15,7 +15,7 @@ use nix::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::support::{owned, wait_for_ever, watchdog};
+use super::support::{eventually, is_waiting, owned, wait_for_ever, watchdog};
 
 /// A request that says where its answer goes.
 #[derive(Serialize, Deserialize)]
@@ -337,7 +337,7 @@ fn who_leaves_a_message_where_it_is_leaves_it_to_the_others() -> Result<(), Box<
             sender.send(&file()?)?;
             let first = mp::spawn(receives_one, (receiver.clone(), ready, !killed))?;
             is_ready.recv()?;
-            super::support::eventually("its wait", || is_waiting(first.pid()));
+            eventually("its wait", || is_waiting(first.pid()));
             sender.send(&file()?)?; // wakes the first one
             sender.send(&file()?)?;
             std::thread::scope(|scope| {
@@ -346,7 +346,7 @@ fn who_leaves_a_message_where_it_is_leaves_it_to_the_others() -> Result<(), Box<
                     first.kill().unwrap(); // before it takes the message, or after
                 }
                 // Whatever is left there, the others take.
-                super::support::eventually("the others", || !receiver.poll(Some(Duration::ZERO)).unwrap());
+                eventually("the others", || !receiver.poll(Some(Duration::ZERO)).unwrap());
                 drop(sender);
                 let others = other.join().unwrap();
                 match first.join() {
@@ -357,11 +357,6 @@ fn who_leaves_a_message_where_it_is_leaves_it_to_the_others() -> Result<(), Box<
         }
     }
     Ok(())
-}
-
-/// Whether a process sleeps in the kernel.
-fn is_waiting(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
 }
 
 #[mp::process_target]

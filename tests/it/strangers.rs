@@ -51,6 +51,11 @@ fn hears_lies() -> (bool, usize) {
             stranger.send(&"a word".to_owned()).unwrap();
             let error = receiver.recv().unwrap_err();
             assert!(matches!(error, RecvError::Undecodable(_)), "{lie:?}: {error}");
+            assert!(
+                lie.len() != 25
+                    || lie[5..] != frame(16, 0, 0, (0, 9), b"x")[5..]
+                    || error.to_string().contains("9 bytes is announced")
+            );
             receiver.recv().unwrap() == "a word"
         });
         errors.count()

@@ -78,6 +78,11 @@ pub(crate) fn is_running(pid: u32) -> bool {
         .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z')))
 }
 
+/// Whether its main thread sleeps in the kernel.
+pub(crate) fn is_waiting(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
+}
+
 /// A pipe to tell children by: they wait until it is closed.
 pub(crate) fn gate() -> (mp::Handle<OwnedFd>, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();

@@ -115,7 +115,8 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 /// A file, socket, pipe or any other descriptor as an argument, result or part of a message.
 ///
 /// What arrives is a new descriptor for the same open file, close-on-exec, in the receiver: offset,
-/// locks and peer are shared with the sender's, as after `dup(2)`. The sender's own is closed when its
+/// `flock(2)` locks and peer are shared with the sender's, as after `dup(2)`. (Locks by `fcntl(2)` belong to a process, and
+/// are lost when it closes any descriptor of the file, such as the copy that is sent.) The sender's own is closed when its
 /// `Handle` is dropped. Whether the received descriptor is of the kind that `T` says is not checked:
 /// a `TcpStream` made of a file fails in its calls.
 ///

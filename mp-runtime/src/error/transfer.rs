@@ -64,8 +64,9 @@ pub enum RecvError {
     TooLong(usize),
     /// The kernel's error.
     ///
-    /// EMFILE means that this process has no room for the message's descriptors (`ulimit -n`). The text says
-    /// whether it is lost: that can happen once to each end, with the first message of descriptors that it receives.
+    /// EMFILE means that this process has no room for the message's descriptors (`ulimit -n`). It stays where it is, unless
+    /// the text says that it is lost: that happens to one that brings more than the limit allows at all, and can
+    /// happen with the first message of descriptors that a process receives on an end. A large value is one, too.
     Os(Error),
 }
 

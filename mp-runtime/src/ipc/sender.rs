@@ -34,9 +34,9 @@ pub(super) mod kind {
 /// Both ends can be cloned, and passed to other processes as arguments, results or parts of messages. A message goes
 /// to one receiver, whole, and in the order in which it was sent.
 ///
-/// What is on its way lies in the kernel: about 200 KiB of small messages, each with some 700 bytes of the
-/// kernel's own; of those that are too large for the socket (64 KiB), 16 MiB and not more than 32, or three if they are
-/// larger than that. Then senders wait.
+/// What is on its way lies in the kernel: some 280 messages of a few bytes, 90 of a KiB; of those that are too large for
+/// the socket (64 KiB), 16 MiB and not more than 32, or four if they are larger than that. Then senders wait, and go on
+/// when three quarters of the room are free.
 ///
 /// # Errors
 ///
@@ -116,7 +116,8 @@ impl<T: Serialize> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] when all receivers are gone, also while it waits; [`SendError::Unencodable`].
+    /// [`SendError::Disconnected`] when all receivers are gone, also while it waits; [`SendError::Unencodable`];
+    /// [`SendError::Os`] with EMFILE, where this process may not have a copy of a handle or the memory of a large value.
     pub fn send(&self, value: &T) -> Result<(), SendError> {
         self.put(value, Deadline::NEVER)
     }
@@ -130,7 +131,8 @@ impl<T: Serialize> Sender<T> {
         self.send_timeout(value, Duration::ZERO)
     }
 
-    /// [`send`](Self::send), but it waits no longer than `timeout`, however large the value is.
+    /// [`send`](Self::send), but it waits for room no longer than `timeout`, however large the value is. To encode it
+    /// takes its time all the same.
     ///
     /// # Errors
     ///

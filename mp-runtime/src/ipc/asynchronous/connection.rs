@@ -111,7 +111,7 @@ impl<A, B> Blocking<A, B> {
     ///
     /// # Errors
     ///
-    /// Outside of a tokio runtime; EMFILE.
+    /// Outside of a tokio runtime; EMFILE. This end is closed then.
     ///
     /// # Panics
     ///

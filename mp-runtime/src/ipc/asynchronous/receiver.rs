@@ -104,7 +104,7 @@ impl<T> Blocking<T> {
     ///
     /// # Errors
     ///
-    /// Outside of a tokio runtime; EMFILE.
+    /// Outside of a tokio runtime; EMFILE. This end is closed then.
     ///
     /// # Panics
     ///

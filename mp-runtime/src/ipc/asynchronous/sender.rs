@@ -25,7 +25,8 @@ use crate::{
 
 /// A [`Sender`](crate::Sender) for async programs, made by [`into_async`](crate::Sender::into_async).
 ///
-/// As a [`Sink`] it holds at most one message that is not sent yet; it goes with the next flush, or is lost with the sink.
+/// As a [`Sink`] it holds at most one message that is not sent yet; it goes with the next flush, or is lost with the sink,
+/// also in [`into_blocking`](Self::into_blocking). To close the sink sends it; the end is closed when it is dropped.
 ///
 /// Any number of tasks may send at once, by reference.
 ///
@@ -110,7 +111,7 @@ impl<T> Blocking<T> {
     ///
     /// # Errors
     ///
-    /// Outside of a tokio runtime; EMFILE.
+    /// Outside of a tokio runtime; EMFILE. This end is closed then.
     ///
     /// # Panics
     ///

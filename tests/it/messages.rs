@@ -163,6 +163,29 @@ fn a_sender_without_room_for_copies_says_so() -> mp::Result<()> {
     Ok(())
 }
 
+#[mp::process_target]
+fn may_not_have_so_many() -> bool {
+    setrlimit(Resource::RLIMIT_NOFILE, 400, 400).unwrap();
+    let (sender, receiver) = mp::channel().unwrap();
+    let (one, _other) = mp::channel::<u8>().unwrap();
+    let ends = |count| vec![one.clone(); count];
+    sender.send(&ends(1)).unwrap();
+    receiver.recv().unwrap(); // from here on it looks first
+    sender.send(&ends(250)).unwrap();
+    sender.send(&ends(2)).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, 200, 400).unwrap();
+    let error = receiver.recv().unwrap_err();
+    assert!(error.to_string().contains("a message is lost"), "{error}");
+    receiver.recv().unwrap().len() == 2
+}
+
+#[test]
+fn a_message_that_can_never_fit_does_not_stand_in_the_way() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    assert!(mp::spawn(may_not_have_so_many, ())?.join()?);
+    Ok(())
+}
+
 /// Becomes a user whose descriptors in flight are counted; only root can. `None`: it is not.
 #[mp::process_target]
 fn has_too_many_on_their_way() -> mp::Result<Option<bool>> {

@@ -183,16 +183,25 @@ fn a_send_timeout_holds_for_any_size() -> mp::Result<()> {
     Ok(())
 }
 
+#[mp::process_target]
+fn fills_and_waits(to: mp::Sender<Vec<u8>>, waits: mp::Sender<()>, timeout: Duration) -> mp::Result<bool> {
+    let message = vec![1_u8; 6 << 20];
+    while to.try_send(&message).is_ok() {}
+    waits.send(&())?;
+    Ok(to.send_timeout(&message, timeout).is_ok())
+}
+
 #[test]
 fn there_is_an_attempt_after_the_last_wait() -> mp::Result<()> {
     let _watchdog = watchdog();
     let (sender, receiver) = mp::channel()?;
-    let message = vec![1_u8; 6 << 20];
-    while sender.try_send(&message).is_ok() {}
-    // Room for one, of which the socket does not tell who waits.
+    let (waits, it_waits) = mp::channel()?;
+    let child = mp::spawn(fills_and_waits, (sender, waits, Duration::from_secs(2)))?;
+    it_waits.recv()?;
+    eventually("its wait", || is_waiting(child.pid()));
+    // Room for one, of which the kernel does not tell who waits.
     receiver.recv()?;
-    sender.send_timeout(&message, SHORT)?;
-    assert!(matches!(sender.send_timeout(&message, SHORT), Err(SendError::TimedOut)));
+    assert!(child.join()??);
     Ok(())
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn is_running(pid: u32) -> bool {
         .is_ok_and(|stat| stat.rsplit(") ").next().is_some_and(|rest| !rest.starts_with('Z')))
 }
 
-/// Whether its main thread sleeps in the kernel.
+/// Whether a process's main thread, or any thread by its id, sleeps in the kernel.
 pub(crate) fn is_waiting(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
 }

@@ -105,6 +105,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// Takes the next value.
+    #[inline]
     pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         T::deserialize(&mut *self).map_err(|error| error.context(format!("a value of type `{}`", type_name::<T>())))
     }
@@ -124,6 +125,7 @@ impl<'m> Decoder<'m> {
         }
     }
 
+    #[inline]
     fn bytes(&mut self, length: usize) -> Result<&'m [u8]> {
         let (bytes, rest) = self.rest.split_at_checked(length).ok_or_else(|| {
             Error::decode(format!("a length of {length} bytes is announced, but {} are left", self.rest.len()))
@@ -176,6 +178,7 @@ impl<'m> Decoder<'m> {
         }
     }
 
+    #[inline]
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -186,6 +189,7 @@ impl<'m> Decoder<'m> {
         Ok(value)
     }
 
+    #[inline]
     fn walk<V: Visitor<'m>>(&mut self, count: usize, visitor: V) -> Result<V::Value> {
         self.nested(|decoder| visitor.visit_seq(Walk { decoder, left: count }))
     }
@@ -303,10 +307,12 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         visitor.visit_seq(BlockWalk { kind, elements: bytes.chunks_exact(kind.size()) })
     }
 
+    #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value> {
         self.walk(length, visitor)
     }
 
+    #[inline]
     fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, length: usize, visitor: V) -> Result<V::Value> {
         self.walk(length, visitor)
     }
@@ -318,6 +324,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         }
     }
 
+    #[inline]
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -345,10 +352,12 @@ struct Walk<'d, 'm> {
 
 impl Walk<'_, '_> {
     /// A count is no promise: no more than the bytes that are left.
+    #[inline]
     fn hint(&self) -> usize {
         self.left.min(self.decoder.rest.len())
     }
 
+    #[inline]
     fn next(&mut self) -> bool {
         let more = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -359,6 +368,7 @@ impl Walk<'_, '_> {
 impl<'de> de::SeqAccess<'de> for Walk<'_, 'de> {
     type Error = Error;
 
+    #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {
         if self.next() { seed.deserialize(&mut *self.decoder).map(Some) } else { Ok(None) }
     }

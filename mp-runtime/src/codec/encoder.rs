@@ -39,6 +39,7 @@ impl Default for Encoder {
 
 impl Encoder {
     /// Appends `value`.
+    #[inline]
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.element(value)
     }
@@ -68,6 +69,7 @@ impl Encoder {
         Encoded::new(kind, self.body, self.spill, self.fds)
     }
 
+    #[inline]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         match blocks::as_block(value) {
             Some((kind, bytes)) if bytes.len() >= blocks::MIN_RAW => self.block(kind, bytes),
@@ -110,6 +112,7 @@ impl Encoder {
         Ok(written)
     }
 
+    #[inline]
     fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
@@ -122,6 +125,7 @@ impl Encoder {
         scalar::put(&mut self.body, index)
     }
 
+    #[inline]
     fn compound(&mut self, count: Count) -> Result<Compound<'_>> {
         self.enter()?;
         let start = self.body.len();
@@ -237,6 +241,7 @@ impl<'a> Serializer for &'a mut Encoder {
         self.counted(length)
     }
 
+    #[inline]
     fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>> {
         self.compound(Count::Implied)
     }
@@ -260,6 +265,7 @@ impl<'a> Serializer for &'a mut Encoder {
         self.counted(length)
     }
 
+    #[inline]
     fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Compound<'a>> {
         self.compound(Count::Implied)
     }
@@ -298,11 +304,13 @@ pub(crate) struct Compound<'a> {
 }
 
 impl Compound<'_> {
+    #[inline]
     fn part<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         self.written += 1;
         self.encoder.element(value)
     }
 
+    #[inline]
     fn close(self) -> Result<()> {
         self.encoder.depth -= 1;
         if !matches!(self.count, Count::Implied) {

@@ -9,10 +9,7 @@
 use std::{
     fmt, io, mem,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread,
     time::Duration,
 };
@@ -24,7 +21,7 @@ use crate::{
     codec::{Encoded, Encoder, MAX_FRAME, Message, announced_fds, handles, scratch, would_block},
     error::{Error, RecvError, Result, SendError},
     sys::{
-        fcntl,
+        fcntl::{self, Flagged},
         poll::{self, Deadline},
         socket::{self, Arrived, Wait, Whole},
     },
@@ -33,13 +30,10 @@ use crate::{
 /// How often it is looked whether fewer descriptors are on their way.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// One end. Clones are the same end.
+/// One end. Clones are the same end. The flag says that descriptors have come in here before: from then on it is
+/// looked first whether there is room for more.
 #[derive(Clone)]
-pub(super) struct End {
-    socket: Arc<OwnedFd>,
-    /// Descriptors have come in here before: from now on it is looked at first whether there is room for more.
-    carries_fds: Arc<AtomicBool>,
-}
+pub(super) struct End(Arc<Flagged>);
 
 /// Two ends, each other's peers.
 pub(super) fn pair() -> Result<(End, End)> {
@@ -50,24 +44,24 @@ pub(super) fn pair() -> Result<(End, End)> {
 
 impl End {
     fn new(socket: OwnedFd) -> Self {
-        Self { socket: Arc::new(socket), carries_fds: Arc::default() }
+        Self(Arc::new(Flagged::new(socket)))
     }
 
     /// The same end under a descriptor of its own, if clones of this one exist.
     #[cfg(feature = "tokio")]
     pub(super) fn unshared(self) -> io::Result<Self> {
-        if Arc::strong_count(&self.socket) == 1 { Ok(self) } else { fcntl::duplicate(&self.socket).map(Self::new) }
+        if Arc::strong_count(&self.0) == 1 { Ok(self) } else { fcntl::duplicate(&self.0).map(Self::new) }
     }
 
     #[cfg(feature = "tokio")]
-    pub(super) fn socket(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.socket)
+    pub(super) fn socket(&self) -> Arc<Flagged> {
+        Arc::clone(&self.0)
     }
 
     /// Sends what was encoded as one message of this kind; waits for room until the deadline.
     pub(super) fn send(&self, mut encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         if let Some(packet) = encoder.packet(kind) {
-            let sent = socket::send(&*self.socket, packet, wait_for(deadline));
+            let sent = socket::send(&*self.0, packet, wait_for(deadline));
             if sent.is_ok() {
                 encoder.recycle();
                 return Ok(());
@@ -85,7 +79,7 @@ impl End {
                 Ok(true) => return Ok(()),
                 Ok(false) if deadline.is_over() => return Err(SendError::TimedOut),
                 // The socket tells only when much of its room is free again, so there is an attempt after the last wait, too.
-                Ok(false) => drop(poll::writable(&self.socket, deadline).map_err(send_failed)?),
+                Ok(false) => drop(poll::writable(&self.0, deadline).map_err(send_failed)?),
                 // It is a kind of room, but nothing tells when there is some again.
                 Err(SendError::Os(error)) if is_too_many_on_their_way(&error) && !deadline.is_over() => {
                     thread::sleep(deadline.rest_at_most(LOOK_AGAIN));
@@ -98,7 +92,7 @@ impl End {
     /// Sends the message if there is room for it; returns whether there was.
     pub(super) fn attempt(&self, message: &mut Encoded, wait: Wait) -> Result<bool, SendError> {
         loop {
-            let error = match message.send(&self.socket, wait) {
+            let error = match message.send(&self.0, wait) {
                 Ok(()) => return Ok(true),
                 Err(error) => error,
             };
@@ -156,26 +150,26 @@ impl End {
 
     /// Waits until there is a message, or the end of the stream, but not longer than to the deadline.
     pub(super) fn poll(&self, deadline: Deadline) -> Result<bool, RecvError> {
-        poll::readable(&self.socket, deadline).map_err(recv_failed)
+        poll::readable(&self.0, deadline).map_err(recv_failed)
     }
 
     #[inline]
     fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<Arrived>, wait: Wait) -> io::Result<Whole> {
-        if self.carries_fds.load(Ordering::Relaxed) {
+        if self.0.flag.load(Ordering::Relaxed) {
             // Neither call may wait: a message wakes one of those who wait in them, and if that one then leaves it
             // where it is, or dies, the others sleep on beside it. `poll` wakes all.
             self.check_room()?;
-            return socket::recv(&self.socket, bytes, fds, Wait::No);
+            return socket::recv(&self.0, bytes, fds, Wait::No);
         }
-        socket::recv(&self.socket, bytes, fds, wait)
+        socket::recv(&self.0, bytes, fds, wait)
     }
 
     /// EMFILE: the next message has descriptors for which this process has no room now, but may have later.
     #[cold]
     fn check_room(&self) -> io::Result<()> {
-        let seen = socket::peek(&self.socket)?;
+        let seen = socket::peek(&self.0)?;
         let announced = announced_fds(seen.head);
-        if seen.fds_would_be_lost && announced <= socket::MAX_FDS && fcntl::may_have_later(&self.socket, announced)? {
+        if seen.fds_would_be_lost && announced <= socket::MAX_FDS && fcntl::may_have_later(&self.0, announced)? {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         Ok(())
@@ -186,7 +180,7 @@ impl End {
         if whole == Whole::Yes && bytes.is_empty() && fds.is_empty() {
             return Err(self.nothing_came());
         }
-        self.carries_fds.store(true, Ordering::Relaxed);
+        self.0.flag.store(true, Ordering::Relaxed);
         match whole {
             Whole::Yes => Ok(()),
             Whole::FdsLost => {
@@ -205,9 +199,9 @@ impl End {
 
     /// The end of the stream, or a message of no bytes from someone who does not speak our language.
     fn nothing_came(&self) -> RecvError {
-        let is_end = poll::is_hung_up(&self.socket).map(|hung_up| {
+        let is_end = poll::is_hung_up(&self.0).map(|hung_up| {
             // Hung up, with more behind this one?
-            hung_up && !socket::peek(&self.socket).is_ok_and(|seen| seen.length > 0)
+            hung_up && !socket::peek(&self.0).is_ok_and(|seen| seen.length > 0)
         });
         match is_end {
             Ok(true) => RecvError::Disconnected,
@@ -275,12 +269,12 @@ impl<'de> Deserialize<'de> for End {
 
 impl AsFd for End {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
+        self.0.as_fd()
     }
 }
 
 impl fmt::Debug for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "fd {}", self.socket.as_raw_fd())
+        write!(f, "fd {}", self.0.as_fd().as_raw_fd())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, JoinError, Result},
     sys::{
         async_fd::{self, Watched},
-        fcntl,
+        fcntl::{self, Flagged},
         poll::{self, Deadline},
     },
 };
@@ -76,5 +76,5 @@ async fn ended(child: &Arc<Child>) -> Result<()> {
 
 /// Under a descriptor of its own: a runtime watches each one only once.
 fn watch(child: &Child) -> io::Result<Watched> {
-    async_fd::watch(Arc::new(fcntl::duplicate(child.as_fd())?), Interest::READABLE)
+    async_fd::watch(Arc::new(Flagged::new(fcntl::duplicate(child.as_fd())?)), Interest::READABLE)
 }

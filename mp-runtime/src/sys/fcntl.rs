@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+    sync::atomic::AtomicBool,
 };
 
 use nix::{
@@ -14,6 +15,32 @@ use nix::{
 };
 
 use super::errno::check;
+
+/// A descriptor and a flag, which its users share.
+#[derive(Debug)]
+pub(crate) struct Flagged {
+    fd: OwnedFd,
+    pub(crate) flag: AtomicBool,
+}
+
+impl Flagged {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self { fd, flag: AtomicBool::new(false) }
+    }
+}
+
+impl AsFd for Flagged {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl AsRawFd for Flagged {
+    fn as_raw_fd(&self) -> RawFd {
+        self.fd.as_raw_fd()
+    }
+}
 
 /// A copy of `fd`, close-on-exec, that is none of stdin, stdout and stderr.
 pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {

@@ -242,6 +242,12 @@ fn bytes_as_they_are() -> mp::Result<()> {
             Err(other) => panic!("{other}"),
         }
     }
+    assert!(matches!(receiver.recv_bytes_max_timeout(10, SHORT), Err(RecvError::TimedOut)));
+    assert!(matches!(receiver.recv_bytes_into_timeout(&mut buffer, SHORT), Err(RecvError::TimedOut)));
+    sender.send_bytes(&[1; 50])?;
+    assert!(matches!(receiver.recv_bytes_max_timeout(10, SHORT), Err(RecvError::TooLong(50))));
+    sender.send_bytes(&[1; 50])?;
+    assert_eq!(receiver.recv_bytes_into_timeout(&mut buffer, SHORT)?, 50);
     let (ours, theirs) = mp::pipe::<(), ()>()?;
     (0..3).try_for_each(|_| ours.send_bytes(b"as they are"))?;
     assert_eq!(theirs.recv_bytes()?, b"as they are");

@@ -167,10 +167,16 @@ impl<T> Receiver<T> {
     /// # }
     /// ```
     pub fn recv_bytes_max(&self, most: usize) -> Result<Vec<u8>, RecvError> {
-        self.bytes(Deadline::NEVER, |bytes| match bytes.len() {
-            length if length > most => Err(RecvError::TooLong(length)),
-            _ => bytes.to_vec().map_err(undecodable),
-        })
+        self.take_bytes_max(most, Deadline::NEVER)
+    }
+
+    /// [`recv_bytes_max`](Self::recv_bytes_max), but it waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_bytes_max`](Self::recv_bytes_max) and [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_bytes_max_timeout(&self, most: usize, timeout: Duration) -> Result<Vec<u8>, RecvError> {
+        self.take_bytes_max(most, Deadline::after(timeout))
     }
 
     /// Takes the next message, which must be [bytes](crate::Sender::send_bytes), into `buffer`; waits for one. Returns
@@ -197,7 +203,27 @@ impl<T> Receiver<T> {
     /// # }
     /// ```
     pub fn recv_bytes_into(&self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        self.bytes(Deadline::NEVER, |bytes| match buffer.get_mut(..bytes.len()) {
+        self.take_bytes_into(buffer, Deadline::NEVER)
+    }
+
+    /// [`recv_bytes_into`](Self::recv_bytes_into), but it waits no longer than `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`recv_bytes_into`](Self::recv_bytes_into) and [`recv_timeout`](Self::recv_timeout).
+    pub fn recv_bytes_into_timeout(&self, buffer: &mut [u8], timeout: Duration) -> Result<usize, RecvError> {
+        self.take_bytes_into(buffer, Deadline::after(timeout))
+    }
+
+    fn take_bytes_max(&self, most: usize, deadline: Deadline) -> Result<Vec<u8>, RecvError> {
+        self.bytes(deadline, |bytes| match bytes.len() {
+            length if length > most => Err(RecvError::TooLong(length)),
+            _ => bytes.to_vec().map_err(undecodable),
+        })
+    }
+
+    fn take_bytes_into(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        self.bytes(deadline, |bytes| match buffer.get_mut(..bytes.len()) {
             Some(buffer) => bytes.read(buffer).map(|()| bytes.len()).map_err(undecodable),
             None => Err(bytes.to_vec().map_or_else(undecodable, RecvError::BufferTooShort)),
         })

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::socket::Arrived,
+    sys::recvmsg::Arrived,
 };
 
 /// A message, checked as far as its frame goes.

@@ -25,7 +25,7 @@ use super::together::together;
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::{madvise, memfd, socket::Arrived},
+    sys::{madvise, memfd, recvmsg::Arrived},
 };
 
 /// The most memfds of one message.

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     error::Result,
-    sys::socket::{self, Wait},
+    sys::{
+        recvmsg,
+        socket::{self, Wait},
+    },
 };
 
 fn value() -> impl Strategy<Value = Value> {
@@ -44,7 +47,7 @@ fn there_and_back<T: Serialize + DeserializeOwned>(value: &T) -> Result<T> {
     encoded.send(&ours, Wait::No).unwrap();
     let mut bytes = Vec::with_capacity(super::MAX_FRAME);
     let mut fds = Vec::new();
-    socket::recv(&theirs, &mut bytes, &mut fds, Wait::No).unwrap();
+    recvmsg::recv(&theirs, &mut bytes, &mut fds, Wait::No).unwrap();
     let message = Message::new(bytes, fds)?;
     let mut decoder = Decoder::new(&message);
     let value = decoder.take()?;

@@ -23,7 +23,8 @@ use crate::{
     sys::{
         fcntl::{self, Flagged},
         poll::{self, Deadline},
-        socket::{self, Arrived, Wait, Whole},
+        recvmsg::{self, Arrived, Whole},
+        socket::{self, Wait},
     },
 };
 
@@ -159,15 +160,15 @@ impl End {
             // Neither call may wait: a message wakes one of those who wait in them, and if that one then leaves it
             // where it is, or dies, the others sleep on beside it. `poll` wakes all.
             self.check_room()?;
-            return socket::recv(&self.0, bytes, fds, Wait::No);
+            return recvmsg::recv(&self.0, bytes, fds, Wait::No);
         }
-        socket::recv(&self.0, bytes, fds, wait)
+        recvmsg::recv(&self.0, bytes, fds, wait)
     }
 
     /// EMFILE: the next message has descriptors for which this process has no room now, but may have later.
     #[cold]
     fn check_room(&self) -> io::Result<()> {
-        let seen = socket::peek(&self.0)?;
+        let seen = recvmsg::peek(&self.0)?;
         let announced = announced_fds(seen.head);
         if seen.fds_would_be_lost && announced <= socket::MAX_FDS && fcntl::may_have_later(&self.0, announced)? {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
@@ -201,7 +202,7 @@ impl End {
     fn nothing_came(&self) -> RecvError {
         let is_end = poll::is_hung_up(&self.0).map(|hung_up| {
             // Hung up, with more behind this one?
-            hung_up && !socket::peek(&self.0).is_ok_and(|seen| seen.length > 0)
+            hung_up && !recvmsg::peek(&self.0).is_ok_and(|seen| seen.length > 0)
         });
         match is_end {
             Ok(true) => RecvError::Disconnected,

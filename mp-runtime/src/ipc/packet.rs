@@ -7,7 +7,10 @@ use nix::libc;
 use crate::{
     codec::{MAX_FRAME, Message, would_block},
     error::{Error, Result},
-    sys::socket::{self, Wait, Whole},
+    sys::{
+        recvmsg::{self, Whole},
+        socket::Wait,
+    },
 };
 
 /// What a look at the socket found.
@@ -29,12 +32,12 @@ pub(crate) enum Incoming {
 pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
     // Exactly as much memory as it takes: some messages are kept for long.
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    let received = socket::peek(&socket).and_then(|seen| {
+    let received = recvmsg::peek(&socket).and_then(|seen| {
         if seen.fds_would_be_lost {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         bytes.reserve_exact(seen.length.min(MAX_FRAME));
-        socket::recv(&socket, &mut bytes, &mut fds, Wait::No)
+        recvmsg::recv(&socket, &mut bytes, &mut fds, Wait::No)
     });
     match received {
         Ok(Whole::Yes) if bytes.is_empty() && fds.is_empty() => Ok(Incoming::End),

@@ -19,6 +19,7 @@ pub(crate) mod madvise;
 pub(crate) mod memfd;
 pub(crate) mod pidfd;
 pub(crate) mod poll;
+pub(crate) mod recvmsg;
 pub(crate) mod sigaltstack;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -2,7 +2,8 @@
 //!
 //! | bytes | content |
 //! |---|---|
-//! | 0..4 | `mp` and the version of all this, 1 |
+//! | 0..3 | `mp` and a zero |
+//! | 3 | the version of all this, 1 |
 //! | 4 | the kind of message |
 //! | 5 | low four bits, 1: the body lies in the last memfd; high four bits: how many sealed memfds come first among the descriptors |
 //! | 6..8 | how many descriptors there are behind these |
@@ -10,8 +11,7 @@
 //! | 16..24 | the length of the body; what may follow it is there to take up room |
 
 use std::{
-    fmt,
-    io::{self, ErrorKind},
+    fmt, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
@@ -27,20 +27,22 @@ use crate::{
 pub(super) const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
 pub(super) const HEADER: usize = 24;
 pub(super) const BODY_IN_MEMFD: u8 = 1;
-/// Above the flags stands how many memfds there are.
-pub(super) const MEMFDS: u8 = 4;
+/// By so many bits above the flags stands how many memfds there are.
+pub(super) const MEMFDS_SHIFT: u8 = 4;
 /// One for the body of a message that has to be made smaller after all.
 pub(super) const MAX_MEMFDS: usize = MAX_PARTS + 1;
 
 /// No message takes more bytes than this on a socket, whatever it carries.
 pub(crate) const MAX_FRAME: usize = HEADER + MIN_SPILL;
 
-/// In a socket's queue a message takes up so many bytes for each of its descriptors: of those on their way, a user
-/// may have only as many as RLIMIT_NOFILE says, in all messages together.
-const WEIGHT_OF_FD: usize = 1 << 10;
-/// And a byte for so many in its memfds, but at least and at most so many bytes.
-const WEIGHT: usize = 80;
+/// What a message is padded by for each descriptor, so that few are on their way: a user may have only as many
+/// as RLIMIT_NOFILE says, in all messages together.
+const PADDING_OF_FD: usize = 1 << 10;
+/// For how many bytes in its memfds a message is padded by one.
+const SPILLED_PER_PADDING: usize = 80;
+/// The least that a message with memfds is padded by: 32 of them then fill a socket.
 const MIN_PADDING: usize = 6 << 10;
+/// The most that any message is padded by: four of them then fill a socket.
 const MAX_PADDING: usize = 60 << 10;
 
 /// A value on its way out.
@@ -78,9 +80,8 @@ impl Encoded {
             packet.truncate(HEADER);
         }
         let spilled = spill.length();
+        check_count(fds.len(), socket::MAX_FDS - spill.memfds())?;
         let memfds = spill.seal()?;
-        let most = socket::MAX_FDS - memfds.len();
-        check_count(fds.len(), most)?;
         packet[..HEADER].copy_from_slice(&header.bytes(memfds.len()));
         Ok(Self { packet, attached: Some(Box::new(Attached { memfds, fds, spilled })) })
     }
@@ -104,9 +105,9 @@ impl Encoded {
         if let Some(attached) = &self.attached {
             let of_memory = match attached.memfds.len() {
                 0 => 0,
-                _ => (attached.spilled / WEIGHT).max(MIN_PADDING),
+                _ => (attached.spilled / SPILLED_PER_PADDING).max(MIN_PADDING),
             };
-            let padding = (of_memory + attached.fds.len() * WEIGHT_OF_FD).min(MAX_PADDING);
+            let padding = (of_memory + attached.fds.len() * PADDING_OF_FD).min(MAX_PADDING);
             self.packet.resize(self.packet.len().max(HEADER + padding), 0);
         }
     }
@@ -137,8 +138,9 @@ impl Encoded {
         Ok(())
     }
 
-    /// The same as one run of bytes, for a message that is sent without this code: from a signal handler.
+    /// What it is on the socket, for a message without descriptors that is sent without this code: from a signal handler.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        debug_assert!(self.attached.is_none(), "descriptors do not go along");
         self.packet.clone()
     }
 }
@@ -184,7 +186,7 @@ impl Header {
     fn bytes(&self, memfds: usize) -> [u8; HEADER] {
         let [m, p, zero, version] = MAGIC;
         // Both counts have been checked to be small.
-        let ([few, many], flags) = ((self.fds as u16).to_le_bytes(), self.flags | (memfds as u8) << MEMFDS);
+        let ([few, many], flags) = ((self.fds as u16).to_le_bytes(), self.flags | (memfds as u8) << MEMFDS_SHIFT);
         let mut bytes = [0; HEADER];
         bytes[..8].copy_from_slice(&[m, p, zero, version, self.kind, flags, few, many]);
         bytes[8..16].copy_from_slice(&self.offset.to_le_bytes());
@@ -203,9 +205,4 @@ impl Header {
 #[inline]
 pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
     bytes.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(u64::MAX, u64::from_le_bytes)
-}
-
-/// Whether an error says that there was nothing to be had without waiting.
-pub(crate) fn would_block(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::WouldBlock
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    frame::{BODY_IN_MEMFD, HEADER, MAGIC, MAX_MEMFDS, MEMFDS, word},
+    frame::{BODY_IN_MEMFD, HEADER, MAGIC, MAX_MEMFDS, MEMFDS_SHIFT, word},
     scratch,
     spill::SpillReader,
 };
@@ -90,7 +90,7 @@ impl Message {
     pub(crate) fn recycle(self) {
         let Self { bytes, attached, .. } = self;
         scratch::put_back(bytes);
-        // A call for nothing, in most cases, if it were left to the compiler.
+        // Spelled out, so that a message of nothing but bytes costs no call of drop glue.
         match attached {
             None => {}
             Some(attached) => drop(attached),
@@ -115,14 +115,15 @@ impl Message {
 impl Attached {
     /// Behind the header: `flags`, how many descriptors there are besides memfds, where the body is, and all that came.
     fn new(flags: u8, count: usize, (offset, length): (u64, usize), mut fds: Vec<Arrived>) -> Result<Self> {
-        let memfds = usize::from(flags >> MEMFDS);
+        let memfds = usize::from(flags >> MEMFDS_SHIFT);
         let body_in_memfd = flags & BODY_IN_MEMFD != 0;
-        let unknown = flags & ((1 << MEMFDS) - 1) & !BODY_IN_MEMFD != 0;
+        let unknown = flags & ((1 << MEMFDS_SHIFT) - 1) & !BODY_IN_MEMFD != 0;
         if unknown || memfds > MAX_MEMFDS || (body_in_memfd && memfds == 0) {
             return Err(Error::protocol(format!("flags {flags:#x} make no sense")));
         }
-        if fds.len() != count + memfds {
-            return Err(Error::protocol(format!("{count} descriptors are announced and {} came", fds.len())));
+        let announced = count + memfds;
+        if fds.len() != announced {
+            return Err(Error::protocol(format!("{announced} descriptors are announced and {} came", fds.len())));
         }
         let spill = SpillReader::new(fds.drain(..memfds))?;
         let body = if body_in_memfd { Some(spill.map_body(offset, length)?) } else { None };
@@ -135,7 +136,7 @@ impl Attached {
 pub(crate) fn announced_fds(head: [u8; 8]) -> usize {
     let [m, p, zero, version, _, flags, few, many] = head;
     if [m, p, zero, version] == MAGIC {
-        usize::from(flags >> MEMFDS) + usize::from(u16::from_le_bytes([few, many]))
+        usize::from(flags >> MEMFDS_SHIFT) + usize::from(u16::from_le_bytes([few, many]))
     } else {
         0
     }

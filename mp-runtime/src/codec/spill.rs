@@ -93,6 +93,10 @@ impl SpillWriter {
         Ok(offset)
     }
 
+    pub(super) fn memfds(&self) -> usize {
+        self.memfds.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.memfds.is_empty()
     }

@@ -57,7 +57,8 @@ pub fn pipe<A: Message, B: Message>() -> Result<(Connection<A, B>, Connection<B,
 /// The other side then receives what was sent, and after it the end of the stream.
 ///
 /// Any number of threads and processes may use it at once: a thread that sends and one that receives are the usual
-/// way to keep two sides from waiting for each other. As a descriptor ([`AsFd`]) it is ready when there is a message,
+/// way to keep two sides from waiting for each other. What is not here is in its halves, [`sender`](Self::sender) and
+/// [`receiver`](Self::receiver). As a descriptor ([`AsFd`]) it is ready when there is a message,
 /// or the end of the stream.
 pub struct Connection<A, B> {
     sender: Sender<A>,

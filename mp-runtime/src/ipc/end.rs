@@ -18,23 +18,22 @@ use nix::libc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    codec::{Encoded, Encoder, MAX_FRAME, Message, announced_fds, handles, scratch, would_block},
+    codec::{Encoded, Encoder, MAX_FRAME, Message, announced_fds, handles, scratch},
     error::{Error, RecvError, Result, SendError},
     sys::{
-        fcntl::{self, Flagged},
+        fcntl,
         poll::{self, Deadline},
         recvmsg::{self, Arrived, Whole},
-        socket::{self, Wait},
+        socket::{self, Socket, Wait, would_block},
     },
 };
 
 /// How often it is looked whether fewer descriptors are on their way.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// One end. Clones are the same end. The flag says that descriptors have come in here before: from then on it is
-/// looked first whether there is room for more.
+/// One end. Clones are the same end.
 #[derive(Clone)]
-pub(super) struct End(Arc<Flagged>);
+pub(super) struct End(Arc<Socket>);
 
 /// Two ends, each other's peers.
 pub(super) fn pair() -> Result<(End, End)> {
@@ -45,7 +44,7 @@ pub(super) fn pair() -> Result<(End, End)> {
 
 impl End {
     fn new(socket: OwnedFd) -> Self {
-        Self(Arc::new(Flagged::new(socket)))
+        Self(Arc::new(Socket::new(socket)))
     }
 
     /// The same end under a descriptor of its own, if clones of this one exist.
@@ -55,14 +54,14 @@ impl End {
     }
 
     #[cfg(feature = "tokio")]
-    pub(super) fn socket(&self) -> Arc<Flagged> {
+    pub(super) fn socket(&self) -> Arc<Socket> {
         Arc::clone(&self.0)
     }
 
     /// Sends what was encoded as one message of this kind; waits for room until the deadline.
     pub(super) fn send(&self, mut encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         if let Some(packet) = encoder.packet(kind) {
-            let sent = socket::send(&*self.0, packet, wait_for(deadline));
+            let sent = socket::send(&*self.0, packet, may_wait(deadline));
             if sent.is_ok() {
                 encoder.recycle();
                 return Ok(());
@@ -76,7 +75,7 @@ impl End {
     fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
         let mut message = finish(encoder, kind)?;
         loop {
-            match self.attempt(&mut message, wait_for(deadline)) {
+            match self.attempt(&mut message, may_wait(deadline)) {
                 Ok(true) => return Ok(()),
                 Ok(false) if deadline.is_over() => return Err(SendError::TimedOut),
                 // The socket tells only when much of its room is free again, so there is an attempt after the last wait, too.
@@ -113,7 +112,7 @@ impl End {
         let mut bytes = scratch::take();
         bytes.reserve(MAX_FRAME);
         let mut fds = Vec::new();
-        match self.take(&mut bytes, &mut fds, wait_for(deadline)) {
+        match self.take(&mut bytes, &mut fds, may_wait(deadline)) {
             Ok(Whole::Yes) if !bytes.is_empty() && fds.is_empty() => {}
             first => self.recv_slowly(first, &mut bytes, &mut fds, deadline)?,
         }
@@ -145,7 +144,7 @@ impl End {
                 Some(libc::ECONNRESET) => {}
                 _ => return Err(recv_failed(error)),
             }
-            taken = self.take(bytes, fds, wait_for(deadline));
+            taken = self.take(bytes, fds, may_wait(deadline));
         }
     }
 
@@ -156,7 +155,7 @@ impl End {
 
     #[inline]
     fn take(&self, bytes: &mut Vec<u8>, fds: &mut Vec<Arrived>, wait: Wait) -> io::Result<Whole> {
-        if self.0.flag.load(Ordering::Relaxed) {
+        if self.0.fds_came.load(Ordering::Relaxed) {
             // Neither call may wait: a message wakes one of those who wait in them, and if that one then leaves it
             // where it is, or dies, the others sleep on beside it. `poll` wakes all.
             self.check_room()?;
@@ -176,12 +175,19 @@ impl End {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn looks_first(&self) -> bool {
+        self.0.fds_came.load(Ordering::Relaxed)
+    }
+
     /// Whether what came is a message, as far as that can be seen without looking into it.
     fn check(&self, whole: Whole, bytes: &[u8], fds: &[Arrived]) -> Result<(), RecvError> {
         if whole == Whole::Yes && bytes.is_empty() && fds.is_empty() {
             return Err(self.nothing_came());
         }
-        self.0.flag.store(true, Ordering::Relaxed);
+        if !fds.is_empty() || whole == Whole::FdsLost {
+            self.0.fds_came.store(true, Ordering::Relaxed);
+        }
         match whole {
             Whole::Yes => Ok(()),
             Whole::FdsLost => {
@@ -220,7 +226,7 @@ pub(super) fn finish(encoder: Encoder, kind: u8) -> Result<Encoded, SendError> {
 }
 
 #[inline]
-fn wait_for(deadline: Deadline) -> Wait {
+fn may_wait(deadline: Deadline) -> Wait {
     if deadline.is_never() { Wait::Yes } else { Wait::No }
 }
 

@@ -2,6 +2,14 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 
+/// The kinds of message on a connection. Those of control sockets are below 16, so that neither is taken for the other.
+pub(super) mod kind {
+    /// A value.
+    pub(crate) const VALUE: u8 = 16;
+    /// Bytes as they are.
+    pub(crate) const BYTES: u8 = 17;
+}
+
 /// What may be a message: any owned value that serde can write and read.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a message",

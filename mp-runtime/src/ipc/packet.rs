@@ -5,11 +5,11 @@ use std::{io, os::fd::AsFd};
 use nix::libc;
 
 use crate::{
-    codec::{MAX_FRAME, Message, would_block},
+    codec::{MAX_FRAME, Message},
     error::{Error, Result},
     sys::{
         recvmsg::{self, Whole},
-        socket::Wait,
+        socket::{Wait, would_block},
     },
 };
 

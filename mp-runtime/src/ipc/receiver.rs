@@ -10,7 +10,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
 
-use super::{IntoIter, Iter, end::End, sender::kind};
+use super::{IntoIter, Iter, end::End, message::kind};
 use crate::{
     codec::{Bytes, Decoder, Message},
     error::{Error, RecvError, Result},
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned> Receiver<T> {
     /// # Errors
     ///
     /// [`RecvError::Disconnected`] when nothing is left and all senders are gone, however they ended;
-    /// [`RecvError::Undecodable`].
+    /// [`RecvError::Undecodable`]; [`RecvError::Os`], with EMFILE where this process has no room for the message's descriptors.
     pub fn recv(&self) -> Result<T, RecvError> {
         self.take(Deadline::NEVER)
     }
@@ -218,7 +218,7 @@ impl<T> Receiver<T> {
     fn take_bytes_max(&self, most: usize, deadline: Deadline) -> Result<Vec<u8>, RecvError> {
         self.bytes(deadline, |bytes| match bytes.len() {
             length if length > most => Err(RecvError::TooLong(length)),
-            _ => bytes.to_vec().map_err(undecodable),
+            _ => to_vec(bytes),
         })
     }
 
@@ -230,7 +230,7 @@ impl<T> Receiver<T> {
     }
 
     fn take_bytes(&self, deadline: Deadline) -> Result<Vec<u8>, RecvError> {
-        self.bytes(deadline, |bytes| bytes.to_vec().map_err(undecodable))
+        self.bytes(deadline, to_vec)
     }
 
     fn bytes<R>(
@@ -239,6 +239,11 @@ impl<T> Receiver<T> {
         read: impl FnOnce(Bytes<'_>) -> Result<R, RecvError>,
     ) -> Result<R, RecvError> {
         read_bytes(self.end.recv(deadline)?, read)
+    }
+
+    #[cfg(test)]
+    pub(super) fn end(&self) -> &End {
+        &self.end
     }
 
     #[cfg(any(feature = "tokio", feature = "faults", test))]
@@ -279,7 +284,11 @@ fn read_bytes<R>(message: Message, read: impl FnOnce(Bytes<'_>) -> Result<R, Rec
 /// The bytes in a message.
 #[cfg(feature = "tokio")]
 pub(super) fn decode_bytes(message: Message) -> Result<Vec<u8>, RecvError> {
-    read_bytes(message, |bytes| bytes.to_vec().map_err(undecodable))
+    read_bytes(message, to_vec)
+}
+
+fn to_vec(bytes: Bytes<'_>) -> Result<Vec<u8>, RecvError> {
+    bytes.to_vec().map_err(undecodable)
 }
 
 #[cold]

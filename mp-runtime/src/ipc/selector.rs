@@ -20,15 +20,20 @@ const MOST: usize = 1024;
 /// A set of things to wait for: [`wait`](crate::wait()) for many, where what each wait costs does not grow with their
 /// number.
 ///
-/// It owns its sources, or borrows them where `S` is a reference; for sources of different types, `S` is
-/// `Box<dyn AsFd>`, `&dyn AsFd` or an enum. The table of [`wait`](crate::wait()) says when each is ready. Who is ready and not dealt with is
-/// reported again by the next wait; of more than 1024 that are ready, the others come first then.
+/// It owns its sources, or borrows them where `S` is a reference; for sources of different types, `S` is an enum, as
+/// below, or `Box<dyn AsFd>` where it is enough to know the key. The table of [`wait`](crate::wait()) says when each is
+/// ready. What is ready and not dealt with is reported again by the next wait; of more than 1024 that are ready, the
+/// others come first then.
 ///
 /// As a descriptor ([`AsFd`]) it is ready when something in it is, files aside: they always are.
 ///
 /// # Examples
 ///
+/// The messages of several children, and their ends, which may be seen before the last of their messages:
+///
 /// ```
+/// use std::os::fd::{AsFd, BorrowedFd};
+///
 /// use multiprocess as mp;
 ///
 /// #[mp::process_target]
@@ -36,19 +41,41 @@ const MOST: usize = 1024;
 ///     (1..=upto).try_for_each(|number| Ok(to.send(&number)?))
 /// }
 ///
+/// enum Source {
+///     Numbers(mp::Receiver<u32>),
+///     Child(mp::Process<mp::Result<()>>),
+/// }
+///
+/// impl AsFd for Source {
+///     fn as_fd(&self) -> BorrowedFd<'_> {
+///         match self {
+///             Self::Numbers(numbers) => numbers.as_fd(),
+///             Self::Child(child) => child.as_fd(),
+///         }
+///     }
+/// }
+///
 /// # fn main() -> mp::Result<()> {
 /// let mut selector = mp::Selector::new()?;
 /// for upto in [2, 5, 3] {
 ///     let (to, numbers) = mp::channel()?;
-///     mp::spawn(count, (upto, to))?.detach();
-///     selector.add(numbers)?;
+///     selector.add(Source::Child(mp::spawn(count, (upto, to))?))?;
+///     selector.add(Source::Numbers(numbers))?;
 /// }
 /// let mut sum = 0;
 /// while !selector.is_empty() {
 ///     for key in selector.wait(None)? {
-///         match selector.get(key).map(mp::Receiver::try_recv) {
-///             Some(Ok(number)) => sum += number,
-///             _ => drop(selector.remove(key)), // the end of that stream
+///         match selector.get(key) {
+///             Some(Source::Numbers(numbers)) => match numbers.try_recv() {
+///                 Ok(number) => sum += number,
+///                 Err(mp::RecvError::Disconnected) => drop(selector.remove(key)),
+///                 Err(error) => return Err(error.into()),
+///             },
+///             Some(Source::Child(child)) => {
+///                 child.join()??;
+///                 selector.remove(key);
+///             }
+///             None => {}
 ///         }
 ///     }
 /// }
@@ -83,7 +110,8 @@ impl<S: AsFd> Selector<S> {
     ///
     /// # Errors
     ///
-    /// The kernel's, from `epoll_ctl(2)`: EEXIST if this very descriptor is in it already.
+    /// The kernel's, from `epoll_ctl(2)`: EEXIST if this very descriptor is in it already. The source is dropped then; who
+    /// wants to keep it adds a reference or a clone.
     pub fn add(&mut self, source: S) -> Result<Key> {
         let key = Key(self.next);
         match self.epoll.add(&source, key.0) {

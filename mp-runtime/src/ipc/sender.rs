@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::{
     Message, Receiver,
     end::{self, End, unencodable},
+    message::kind,
 };
 #[cfg(feature = "tokio")]
 use crate::codec::Encoded;
@@ -20,14 +21,6 @@ use crate::{
     error::{Result, SendError},
     sys::poll::Deadline,
 };
-
-/// The kinds of message on a connection.
-pub(super) mod kind {
-    /// A value.
-    pub(crate) const VALUE: u8 = 16;
-    /// Bytes as they are.
-    pub(crate) const BYTES: u8 = 17;
-}
 
 /// A channel for values of one type, from any number of senders to any number of receivers.
 ///
@@ -118,6 +111,7 @@ impl<T: Serialize> Sender<T> {
     ///
     /// [`SendError::Disconnected`] when all receivers are gone, also while it waits; [`SendError::Unencodable`];
     /// [`SendError::Os`] with EMFILE, where this process may not have a copy of a handle or the memory of a large value.
+    /// Where too many descriptors of this user are on their way, it waits until there are fewer.
     pub fn send(&self, value: &T) -> Result<(), SendError> {
         self.put(value, Deadline::NEVER)
     }
@@ -126,7 +120,8 @@ impl<T: Serialize> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::TimedOut`] if there is no room, and those of [`send`](Self::send).
+    /// [`SendError::TimedOut`] if there is no room, [`SendError::Os`] with ETOOMANYREFS if too many descriptors of this
+    /// user are on their way, and those of [`send`](Self::send).
     pub fn try_send(&self, value: &T) -> Result<(), SendError> {
         self.send_timeout(value, Duration::ZERO)
     }
@@ -136,7 +131,8 @@ impl<T: Serialize> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::TimedOut`] if there was no room in time, and those of [`send`](Self::send).
+    /// [`SendError::TimedOut`] if there was no room in time, [`SendError::Os`] with ETOOMANYREFS if too many descriptors of
+    /// this user were on their way all the time, and those of [`send`](Self::send).
     ///
     /// ```
     /// # use std::time::Duration;

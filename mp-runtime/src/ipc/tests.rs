@@ -163,3 +163,17 @@ proptest! {
         receive_anything(&packets).unwrap();
     }
 }
+
+#[test]
+fn it_is_looked_first_only_where_descriptors_have_come() {
+    let (sender, receiver) = channel::<Vec<u8>>().unwrap();
+    let waits = std::time::Duration::from_secs(100);
+    std::thread::scope(|scope| {
+        scope.spawn(|| sender.send(&vec![1]).unwrap());
+        receiver.recv_timeout(waits).unwrap();
+    });
+    assert!(receiver.try_recv().is_err() && !receiver.end().looks_first());
+    sender.send(&vec![1; 100_000]).unwrap(); // which comes in a memfd
+    receiver.recv_timeout(waits).unwrap();
+    assert!(receiver.end().looks_first() && receiver.clone().end().looks_first());
+}

@@ -43,11 +43,13 @@ use crate::{
 /// # fn main() -> mp::Result<()> {
 /// let (to, answers) = mp::channel()?;
 /// let child = mp::spawn(say, ("hello".to_owned(), to))?;
-/// let timeout = Some(Duration::from_secs(10));
-/// // Whichever comes first: the answer, or the end of a child that cannot give it any more.
-/// while !mp::wait(&[&answers, &child], timeout)?.contains(&0) {}
-/// assert_eq!(answers.recv()?, "hello");
-/// assert_eq!(mp::wait(&[&child], timeout)?, [0]);
+/// // The answer, or the end of a child that cannot give it any more. Messages first: a child that has sent one and
+/// // ended makes both ready.
+/// match mp::wait(&[&answers, &child], Some(Duration::from_secs(10)))?.first() {
+///     Some(0) => assert_eq!(answers.recv()?, "hello"),
+///     Some(_) => child.join()??,
+///     None => println!("not in time"),
+/// }
 /// # Ok(())
 /// # }
 /// ```

@@ -1,15 +1,22 @@
 //! A child's end as a future.
 
-use std::{io, os::fd::AsFd, sync::Arc, time::Duration};
+use std::{
+    io,
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
 
-use ::tokio::{io::Interest, task};
+use ::tokio::{
+    io::{Interest, unix::AsyncFd},
+    task,
+};
 
 use super::{Process, child::Child, target::Output};
 use crate::{
     error::{Error, JoinError, Result},
     sys::{
-        async_fd::{self, Watched},
-        fcntl::{self, Flagged},
+        async_fd, fcntl,
         poll::{self, Deadline},
     },
 };
@@ -75,6 +82,6 @@ async fn ended(child: &Arc<Child>) -> Result<()> {
 }
 
 /// Under a descriptor of its own: a runtime watches each one only once.
-fn watch(child: &Child) -> io::Result<Watched> {
-    async_fd::watch(Arc::new(Flagged::new(fcntl::duplicate(child.as_fd())?)), Interest::READABLE)
+fn watch(child: &Child) -> io::Result<AsyncFd<OwnedFd>> {
+    async_fd::watch(fcntl::duplicate(child.as_fd())?, Interest::READABLE)
 }

@@ -1,25 +1,31 @@
 //! `epoll(7)` by way of tokio's reactor.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+    sync::Arc,
+};
 
 use ::tokio::{
     io::{Interest, unix::AsyncFd},
     runtime::Handle,
 };
 
-use super::fcntl::Flagged;
+use super::socket::Socket;
 
-/// A descriptor that the runtime of the calling task watches.
-pub(crate) type Watched = AsyncFd<Arc<Flagged>>;
+/// What owns a descriptor, or a share of it, and names the same one as long as it lives.
+pub(crate) trait Steady: AsRawFd {}
 
-/// Has the runtime watch `fd`, which must not be watched by it already.
+impl Steady for OwnedFd {}
+impl Steady for Arc<Socket> {}
+
+/// Has the runtime of the calling task watch `fd`, which must not be watched by it already.
 ///
 /// # Panics
 ///
 /// Tokio's, in a runtime that was built without `enable_io`.
-pub(crate) fn watch(fd: Arc<Flagged>, interest: Interest) -> io::Result<Watched> {
+pub(crate) fn watch<T: Steady>(fd: T, interest: Interest) -> io::Result<AsyncFd<T>> {
     Handle::try_current().map_err(io::Error::other)?;
-    // SAFETY: the `AsyncFd` owns a share of the descriptor, so that it stays open as long as it lives,
-    // and whoever has it cannot put another one into its place.
+    // SAFETY: the `AsyncFd` owns `fd`, which keeps the descriptor open and the same; `Steady` is implemented here only.
     Ok(unsafe { AsyncFd::register_with_interest(fd, interest) }?)
 }

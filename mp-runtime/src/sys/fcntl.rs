@@ -2,8 +2,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
-    sync::atomic::AtomicBool,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
 };
 
 use nix::{
@@ -15,32 +14,6 @@ use nix::{
 };
 
 use super::errno::check;
-
-/// A descriptor and a flag, which its users share.
-#[derive(Debug)]
-pub(crate) struct Flagged {
-    fd: OwnedFd,
-    pub(crate) flag: AtomicBool,
-}
-
-impl Flagged {
-    pub(crate) fn new(fd: OwnedFd) -> Self {
-        Self { fd, flag: AtomicBool::new(false) }
-    }
-}
-
-impl AsFd for Flagged {
-    #[inline]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl AsRawFd for Flagged {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
 
 /// A copy of `fd`, close-on-exec, that is none of stdin, stdout and stderr.
 pub(crate) fn duplicate(fd: impl AsFd) -> io::Result<OwnedFd> {
@@ -55,6 +28,15 @@ pub(crate) fn may_have_later(fd: impl AsFd, count: usize) -> io::Result<bool> {
     let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE)?;
     let copies: io::Result<Vec<_>> = (0..count).map(|_| duplicate(&fd)).collect();
     Ok(copies.is_err() && count as u64 <= limit)
+}
+
+/// `fd` moved above stdin, stdout and stderr, where it is one of these because this process has closed that one; as it
+/// is, if there is no room.
+pub(crate) fn above_stdio_if_possible(fd: OwnedFd) -> OwnedFd {
+    match fd.as_raw_fd() {
+        0..=2 => duplicate(&fd).unwrap_or(fd),
+        _ => fd,
+    }
 }
 
 /// `fd` itself, or a copy of it where it is one of stdin, stdout and stderr.

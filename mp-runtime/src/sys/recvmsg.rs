@@ -96,6 +96,8 @@ type Control = [MaybeUninit<u64>; (16 + MAX_FDS * size_of::<RawFd>() + 512).div_
 /// Linux 6.5; the libc crate does not have it yet.
 const SCM_PIDFD: libc::c_int = 4;
 
+/// Receives once. The length is the message's own, which with MSG_TRUNC among the flags may be more than the buffer has
+/// room for, and never is without it.
 fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [MaybeUninit<u8>],
@@ -134,25 +136,18 @@ fn receive(
     Ok((length, whole))
 }
 
-/// The same, as none of the three standard streams, where this process has closed one and there is room.
-fn out_of_the_way(fd: OwnedFd) -> OwnedFd {
-    match fd.as_raw_fd() {
-        0..=2 => fcntl::duplicate(&fd).unwrap_or(fd),
-        _ => fd,
-    }
-}
-
 #[cold]
 fn take_fds(message: &libc::msghdr, fds: &mut Vec<Arrived>) {
     // SAFETY: the kernel has filled the message's control buffer, up to `msg_controllen`.
     let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
-    // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return a whole header inside the buffer, or null.
-    while let Some(header) = unsafe { next.as_ref() } {
+    while !next.is_null() {
+        // SAFETY: CMSG_FIRSTHDR and CMSG_NXTHDR return a whole, aligned header inside the buffer, or null.
+        let header = unsafe { next.read() };
         let kind = (header.cmsg_level, header.cmsg_type);
         if matches!(kind, (libc::SOL_SOCKET, libc::SCM_RIGHTS | SCM_PIDFD)) {
             // SAFETY: the header is inside the buffer, and the kernel has put data behind it.
-            let data = unsafe { libc::CMSG_DATA(header) }.cast::<RawFd>();
-            let length = header.cmsg_len.saturating_sub(data.addr() - ptr::from_ref(header).addr());
+            let data = unsafe { libc::CMSG_DATA(next) }.cast::<RawFd>();
+            let length = header.cmsg_len.saturating_sub(data.addr() - next.addr());
             for index in 0..length / size_of::<RawFd>() {
                 // SAFETY: `cmsg_len` bytes, headers included, are in the buffer.
                 let place = unsafe { data.add(index) };
@@ -162,7 +157,7 @@ fn take_fds(message: &libc::msghdr, fds: &mut Vec<Arrived>) {
                     continue;
                 }
                 // SAFETY: the kernel has just made this descriptor for us; nobody else knows its number.
-                let fd = Arrived(Some(out_of_the_way(unsafe { OwnedFd::from_raw_fd(fd) })));
+                let fd = Arrived(Some(fcntl::above_stdio_if_possible(unsafe { OwnedFd::from_raw_fd(fd) })));
                 // A record that another holder of the socket has asked for is none of the message's.
                 if kind.1 == libc::SCM_RIGHTS {
                     fds.push(fd);
@@ -170,6 +165,6 @@ fn take_fds(message: &libc::msghdr, fds: &mut Vec<Arrived>) {
             }
         }
         // SAFETY: both are of the same message.
-        next = unsafe { libc::CMSG_NXTHDR(message, header) };
+        next = unsafe { libc::CMSG_NXTHDR(message, next) };
     }
 }

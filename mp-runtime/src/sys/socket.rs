@@ -4,6 +4,7 @@ use std::{
     io::{self, IoSlice},
     mem::size_of,
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    sync::atomic::AtomicBool,
 };
 
 use nix::{
@@ -37,6 +38,39 @@ impl Wait {
             Self::No => MsgFlags::MSG_DONTWAIT,
         }
     }
+}
+
+/// A socket that several users share, and what they have to tell each other.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    fd: OwnedFd,
+    /// Descriptors have come in here before: from then on it is looked first whether there is room for more.
+    pub(crate) fds_came: AtomicBool,
+}
+
+impl Socket {
+    pub(crate) fn new(fd: OwnedFd) -> Self {
+        Self { fd, fds_came: AtomicBool::new(false) }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl AsRawFd for Socket {
+    fn as_raw_fd(&self) -> std::os::fd::RawFd {
+        self.fd.as_raw_fd()
+    }
+}
+
+impl AsFd for Socket {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Whether an error says that there was nothing to be had without waiting.
+pub(crate) fn would_block(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// Two connected sockets that keep messages whole; both close-on-exec.

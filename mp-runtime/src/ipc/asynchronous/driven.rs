@@ -2,26 +2,30 @@
 
 use std::{
     fmt, io,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use ::tokio::{io::Interest, task};
+use ::tokio::{
+    io::{Interest, unix::AsyncFd},
+    task,
+};
 
 use super::super::end::{End, recv_failed, send_failed};
 use crate::{
     codec::{Encoded, Message},
     error::{Error, RecvError, Result, SendError},
     sys::{
-        async_fd::{self, Watched},
+        async_fd,
         poll::Deadline,
-        socket::Wait,
+        socket::{Socket, Wait},
     },
 };
 
 pub(super) struct Driven {
     end: End,
-    watched: Watched,
+    watched: AsyncFd<Arc<Socket>>,
 }
 
 impl Driven {

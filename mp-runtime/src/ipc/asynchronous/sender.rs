@@ -28,7 +28,8 @@ use crate::{
 /// As a [`Sink`] it holds at most one message that is not sent yet; it goes with the next flush, or is lost with the sink,
 /// also in [`into_blocking`](Self::into_blocking). To close the sink sends it; the end is closed when it is dropped.
 ///
-/// Any number of tasks may send at once, by reference.
+/// Any number of tasks may send at once, by reference. (`SinkExt::send`, which takes the value, is hidden by
+/// [`send`](Self::send), which does not; `feed`, `send_all` and the rest are there.)
 ///
 /// # Examples
 ///
@@ -66,7 +67,8 @@ impl<T: Serialize> Sender<T> {
     ///
     /// # Errors
     ///
-    /// As [`Sender::send`](crate::Sender::send).
+    /// As [`Sender::send`](crate::Sender::send); where too many descriptors of this user are on their way, it does not wait:
+    /// [`SendError::Os`] with ETOOMANYREFS.
     pub fn send(&self, value: &T) -> impl Future<Output = Result<(), SendError>> + use<'_, T> {
         let message = encode(value);
         async move { self.driven.send(message?).await }

@@ -37,9 +37,8 @@ pub(super) struct End(Arc<Socket>);
 
 /// Two ends, each other's peers.
 pub(super) fn pair() -> Result<(End, End)> {
-    let doing = |error| Error::os("make a pair of sockets", error);
-    let (one, other) = socket::seqpacket_pair().map_err(doing)?;
-    Ok((End::new(fcntl::above_stdio(one).map_err(doing)?), End::new(fcntl::above_stdio(other).map_err(doing)?)))
+    let (one, other) = socket::seqpacket_pair().map_err(|error| Error::os("make a pair of sockets", error))?;
+    Ok((End::new(one), End::new(other)))
 }
 
 impl End {
@@ -60,22 +59,30 @@ impl End {
 
     /// Sends what was encoded as one message of this kind; waits for room until the deadline.
     pub(super) fn send(&self, mut encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
-        if let Some(packet) = encoder.packet(kind) {
-            let sent = socket::send(&*self.0, packet, may_wait(deadline));
-            if sent.is_ok() {
-                encoder.recycle();
-                return Ok(());
-            }
+        let sent = encoder.packet(kind).map(|packet| socket::send(&*self.0, packet, may_wait(deadline)));
+        if let Some(Ok(())) = sent {
+            encoder.recycle();
+            return Ok(());
         }
-        self.send_slowly(encoder, kind, deadline)
+        self.send_slowly(encoder, kind, deadline, sent.and_then(io::Result::err))
     }
 
-    /// The same for a message that has more to it than bytes, or that did not go at once.
+    /// The same for a message that has more to it than bytes, or whose first attempt ended in an error.
     #[cold]
-    fn send_slowly(&self, encoder: Encoder, kind: u8, deadline: Deadline) -> Result<(), SendError> {
+    fn send_slowly(
+        &self,
+        encoder: Encoder,
+        kind: u8,
+        deadline: Deadline,
+        first: Option<io::Error>,
+    ) -> Result<(), SendError> {
         let mut message = finish(encoder, kind)?;
+        let mut sent = match first {
+            Some(error) => self.overcome(error, &mut message, may_wait(deadline)),
+            None => self.attempt(&mut message, may_wait(deadline)),
+        };
         loop {
-            match self.attempt(&mut message, may_wait(deadline)) {
+            match sent {
                 Ok(true) => return Ok(()),
                 Ok(false) if deadline.is_over() => return Err(SendError::TimedOut),
                 // The socket tells only when much of its room is free again, so there is an attempt after the last wait, too.
@@ -86,24 +93,30 @@ impl End {
                 }
                 Err(error) => return Err(error),
             }
+            sent = self.attempt(&mut message, may_wait(deadline));
         }
     }
 
     /// Sends the message if there is room for it; returns whether there was.
     pub(super) fn attempt(&self, message: &mut Encoded, wait: Wait) -> Result<bool, SendError> {
-        loop {
-            let error = match message.send(&self.0, wait) {
-                Ok(()) => return Ok(true),
-                Err(error) => error,
-            };
-            match error.raw_os_error() {
-                _ if would_block(&error) => return Ok(false),
-                // Said once, to whoever asks next, when a peer went away and left messages unread.
-                Some(libc::ECONNRESET) => {}
-                Some(libc::EPIPE) => return Err(SendError::Disconnected),
-                Some(libc::EMSGSIZE) => message.shrink().map_err(SendError::Os)?,
-                _ => return Err(send_failed(error)),
+        match message.send(&self.0, wait) {
+            Ok(()) => Ok(true),
+            Err(error) => self.overcome(error, message, wait),
+        }
+    }
+
+    /// What an attempt that ended in `error` comes to: some errors are worth another one.
+    fn overcome(&self, error: io::Error, message: &mut Encoded, wait: Wait) -> Result<bool, SendError> {
+        match error.raw_os_error() {
+            _ if would_block(&error) => Ok(false),
+            // Said once, to whoever asks next, when a peer went away and left messages unread.
+            Some(libc::ECONNRESET) => self.attempt(message, wait),
+            Some(libc::EPIPE) => Err(SendError::Disconnected),
+            Some(libc::EMSGSIZE) => {
+                message.shrink().map_err(SendError::Os)?;
+                self.attempt(message, wait)
             }
+            _ => Err(send_failed(error)),
         }
     }
 

@@ -49,12 +49,13 @@ impl<T: DeserializeOwned> Iterator for IntoIter<T> {
     }
 }
 
-/// An error that would come again and again is shown once.
 fn next<T: DeserializeOwned>(receiver: &Receiver<T>, ended: &mut bool) -> Option<Result<T, RecvError>> {
-    if *ended {
-        return None;
-    }
-    let received = receiver.recv();
+    if *ended { None } else { item(receiver.recv(), ended) }
+}
+
+/// What a stream makes of what was received, and whether it has ended with that: an error that would come again and
+/// again is shown once.
+pub(super) fn item<T>(received: Result<T, RecvError>, ended: &mut bool) -> Option<Result<T, RecvError>> {
     *ended = !matches!(received, Ok(_) | Err(RecvError::Undecodable(_)));
     match received {
         Err(RecvError::Disconnected) => None,

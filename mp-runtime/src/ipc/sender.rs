@@ -155,9 +155,7 @@ impl<T: Serialize> Sender<T> {
     }
 
     fn put(&self, value: &T, deadline: Deadline) -> Result<(), SendError> {
-        let mut encoder = Encoder::default();
-        encoder.put(value).map_err(unencodable)?;
-        self.end.send(encoder, kind::VALUE, deadline)
+        self.end.send(written(value)?, kind::VALUE, deadline)
     }
 }
 
@@ -201,9 +199,7 @@ impl<T> Sender<T> {
     }
 
     fn put_bytes(&self, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
-        let mut encoder = Encoder::default();
-        encoder.put_bytes(bytes).map_err(unencodable)?;
-        self.end.send(encoder, kind::BYTES, deadline)
+        self.end.send(written_bytes(bytes)?, kind::BYTES, deadline)
     }
 
     pub(super) fn new(end: End) -> Self {
@@ -223,17 +219,26 @@ impl<T> Sender<T> {
 /// The message that carries `value`.
 #[cfg(feature = "tokio")]
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Encoded, SendError> {
-    let mut encoder = Encoder::default();
-    encoder.put(value).map_err(unencodable)?;
-    end::finish(encoder, kind::VALUE)
+    end::finish(written(value)?, kind::VALUE)
 }
 
 /// The message that carries bytes as they are.
 #[cfg(feature = "tokio")]
 pub(super) fn encode_bytes(bytes: &[u8]) -> Result<Encoded, SendError> {
+    end::finish(written_bytes(bytes)?, kind::BYTES)
+}
+
+#[inline]
+fn written<T: Serialize>(value: &T) -> Result<Encoder, SendError> {
+    let mut encoder = Encoder::default();
+    encoder.put(value).map_err(unencodable)?;
+    Ok(encoder)
+}
+
+fn written_bytes(bytes: &[u8]) -> Result<Encoder, SendError> {
     let mut encoder = Encoder::default();
     encoder.put_bytes(bytes).map_err(unencodable)?;
-    end::finish(encoder, kind::BYTES)
+    Ok(encoder)
 }
 
 impl<T> Clone for Sender<T> {

@@ -56,6 +56,5 @@ use crate::{
 pub fn wait(sources: &[&dyn AsFd], timeout: Option<Duration>) -> Result<Vec<usize>> {
     let fds: Vec<_> = sources.iter().map(|source| source.as_fd()).collect();
     let deadline = timeout.map_or(Deadline::NEVER, Deadline::after);
-    let ready = poll::all_readable(&fds, deadline).map_err(|error| Error::os("wait", error))?;
-    Ok(ready.collect())
+    poll::all_readable(&fds, deadline).map_err(|error| Error::os("wait", error))
 }

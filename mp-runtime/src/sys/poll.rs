@@ -69,34 +69,35 @@ impl Deadline {
 
 /// Waits until `fd` can be read, or its other side is gone. Returns whether that came before the deadline.
 pub(crate) fn readable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
-    Ok(any_readable(&[fd.as_fd()], deadline)?.is_some())
+    one(fd, PollFlags::POLLIN, deadline)
 }
 
 /// Waits until `fd` can be written to, or its other side is gone. Returns whether that came before the deadline.
 pub(crate) fn writable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
-    Ok(poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLOUT)], deadline)? > 0)
+    one(fd, PollFlags::POLLOUT, deadline)
 }
 
 /// Whether nothing more can come from the other side than what has come.
 pub(crate) fn is_hung_up(fd: impl AsFd) -> io::Result<bool> {
     // nix does not name it.
-    let hangup = PollFlags::from_bits_retain(libc::POLLRDHUP);
-    let mut polled = [PollFd::new(fd.as_fd(), hangup)];
-    Ok(poll(&mut polled, Deadline::after(Duration::ZERO))? > 0)
+    one(fd, PollFlags::from_bits_retain(libc::POLLRDHUP), Deadline::after(Duration::ZERO))
 }
 
 /// Waits until one of `fds` can be read, or its other side is gone, and returns the first such one's index.
 pub(crate) fn any_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<Option<usize>> {
-    Ok(all_readable(fds, deadline)?.next())
+    Ok(all_readable(fds, deadline)?.first().copied())
 }
 
 /// Waits until one of `fds` can be read, or its other side is gone, and returns the indices of all such ones.
-pub(crate) fn all_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<impl Iterator<Item = usize>> {
+pub(crate) fn all_readable(fds: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<Vec<usize>> {
     let mut polled: Vec<_> = fds.iter().map(|fd| PollFd::new(*fd, PollFlags::POLLIN)).collect();
     poll(&mut polled, deadline)?;
-    let events: Vec<_> = polled.iter().map(PollFd::revents).collect();
-    let ready = |events: Option<PollFlags>| events.is_some_and(|events| !events.is_empty());
-    Ok(events.into_iter().enumerate().filter(move |(_, events)| ready(*events)).map(|(index, _)| index))
+    let is_ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+    Ok((0..).zip(&polled).filter(|(_, fd)| is_ready(fd)).map(|(index, _)| index).collect())
+}
+
+fn one(fd: impl AsFd, events: PollFlags, deadline: Deadline) -> io::Result<bool> {
+    Ok(poll(&mut [PollFd::new(fd.as_fd(), events)], deadline)? > 0)
 }
 
 /// How many are ready; none: the deadline has come.

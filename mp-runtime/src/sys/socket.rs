@@ -15,7 +15,7 @@ use nix::{
     },
 };
 
-use super::errno::check;
+use super::{errno::check, fcntl::above_stdio};
 
 /// The most descriptors that the kernel takes in one message (`SCM_MAX_FD`).
 pub(crate) const MAX_FDS: usize = 253;
@@ -73,9 +73,10 @@ pub(crate) fn would_block(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
 }
 
-/// Two connected sockets that keep messages whole; both close-on-exec.
+/// Two connected sockets that keep messages whole; both close-on-exec, and neither a standard stream.
 pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?)
+    let (one, other) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+    Ok((above_stdio(one)?, above_stdio(other)?))
 }
 
 /// Whether `fd` is a Unix socket that keeps messages whole.

@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use super::{
     super::{
         Receiver as Blocking,
+        iter::item,
         receiver::{decode, decode_bytes},
     },
     driven::Driven,
@@ -122,11 +123,7 @@ impl<T: DeserializeOwned> Stream for Receiver<T> {
             return Poll::Ready(None);
         }
         let received = ready!(self.driven.poll_recv(context)).and_then(decode);
-        self.ended = !matches!(received, Ok(_) | Err(RecvError::Undecodable(_)));
-        Poll::Ready(match received {
-            Err(RecvError::Disconnected) => None,
-            other => Some(other),
-        })
+        Poll::Ready(item(received, &mut self.ended))
     }
 }
 

@@ -34,7 +34,6 @@ use crate::{
     process::current_process,
     sys::{
         clone::{self, Program, Step},
-        fcntl::above_stdio,
         poll::{self, Deadline},
         socket,
     },
@@ -79,7 +78,8 @@ pub(crate) fn start(
     put_args(&mut encoder)?;
     let preparation = encoder.finish(kind::PREPARATION)?;
 
-    let (control, childs_end) = control_pair()?;
+    let (control, childs_end) =
+        socket::seqpacket_pair().map_err(|error| Error::os("make the control socket", error))?;
     // It waits on the socket for a child that is not there yet; if there never is one, it goes with the socket.
     outcome::send(&control, &preparation)?;
     let process = exec(options, foreign.as_deref(), &childs_end)?;
@@ -95,12 +95,6 @@ pub(crate) fn start(
     children::add(Arc::clone(&child));
     event::started(name, child.pid(), target.name());
     Ok(child)
-}
-
-fn control_pair() -> Result<(OwnedFd, OwnedFd)> {
-    let doing = |error| Error::os("make the control socket", error);
-    let (control, childs_end) = socket::seqpacket_pair().map_err(doing)?;
-    Ok((above_stdio(control).map_err(doing)?, above_stdio(childs_end).map_err(doing)?))
 }
 
 fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<clone::Child> {

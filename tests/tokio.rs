@@ -1,7 +1,17 @@
 //! Feature `tokio`: the same ends for async programs.
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-use std::{fs, future::poll_fn, pin::pin, task::Poll, time::Duration};
+use std::{
+    fs,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt, future::join_all};
 use mp::{RecvError, SendError};
@@ -66,7 +76,7 @@ async fn messages_of_every_size_there_and_back() -> mp::Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_tasks_at_one_end() -> mp::Result<()> {
     let (sender, receiver) = mp::channel::<u64>()?;
-    let (sender, receiver) = (std::sync::Arc::new(sender.into_async()?), std::sync::Arc::new(receiver.into_async()?));
+    let (sender, receiver) = (Arc::new(sender.into_async()?), Arc::new(receiver.into_async()?));
     let receivers = (0..5).map(|_| {
         let receiver = receiver.clone();
         task::spawn(async move {
@@ -186,6 +196,37 @@ async fn streams_and_sinks() -> mp::Result<()> {
     drop(sender);
     let seen: Vec<_> = in_time(receiver.into_async()?.map(|message| message.ok()).collect()).await;
     assert_eq!(seen, [Some(1), None, Some(2)]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_sink_that_was_not_asked_loses_nothing() -> mp::Result<()> {
+    let (sender, receiver) = mp::channel::<Vec<u8>>()?;
+    let mut sender = sender.into_async()?;
+    let mut sent = 0;
+    // Without `poll_ready`, until there is no room.
+    while sender.start_send_unpin(vec![0; 50_000]).is_ok() {
+        sent += 1;
+    }
+    assert!(sent > 1);
+    let receiver = receiver.into_async()?;
+    let (flushed, received) = in_time(async { tokio::join!(sender.flush(), receiver.take(sent).count()) }).await;
+    flushed?;
+    assert_eq!(received, sent);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_end_that_is_always_ready_lets_others_have_their_turn() -> mp::Result<()> {
+    let (sender, receiver) = mp::channel::<u8>()?;
+    while sender.try_send(&1).is_ok() {} // some 280
+    let (receiver, ran) = (receiver.into_async()?, Arc::new(AtomicBool::new(false)));
+    let other = ran.clone();
+    task::spawn(async move { other.store(true, Ordering::Relaxed) });
+    for _ in 0..200 {
+        receiver.recv().await?;
+    }
+    assert!(ran.load(Ordering::Relaxed));
     Ok(())
 }
 

@@ -186,6 +186,28 @@ fn a_message_that_can_never_fit_does_not_stand_in_the_way() -> mp::Result<()> {
     Ok(())
 }
 
+/// With the standard streams closed, as daemons have them.
+#[mp::process_target]
+fn has_closed_its_streams(ends: mp::Receiver<Vec<mp::Sender<u8>>>, answer: mp::Sender<bool>) -> mp::Result<()> {
+    (0..3).for_each(|stream| nix::unistd::close(stream).unwrap());
+    let came = ends.recv()?;
+    let (sender, receiver) = mp::channel::<u8>()?;
+    let all = came.iter().map(AsFd::as_fd).chain([sender.as_fd(), receiver.as_fd()]);
+    Ok(answer.send(&all.map(|fd| fd.as_raw_fd()).all(|fd| fd > 2))?)
+}
+
+#[test]
+fn no_end_becomes_a_standard_stream() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (to, ends) = mp::channel()?;
+    let (answer, is_above) = mp::channel()?;
+    let (end, _other) = mp::channel()?;
+    to.send(&vec![end; 4])?;
+    let child = mp::spawn(has_closed_its_streams, (ends, answer))?;
+    assert!(is_above.recv()?);
+    child.join()?
+}
+
 /// Becomes a user whose descriptors in flight are counted; only root can. `None`: it is not.
 #[mp::process_target]
 fn has_too_many_on_their_way() -> mp::Result<Option<bool>> {

@@ -3,10 +3,7 @@
 
 use std::{
     fmt::Debug,
-    fs,
     sync::{Arc, Mutex},
-    thread,
-    time::{Duration, Instant},
 };
 
 use multiprocess as mp;
@@ -64,67 +61,4 @@ fn starts_and_ends_are_told() {
     assert_eq!(heard[1], r#"DEBUG message=process ended name="a" status=exit code 0 "#);
     assert!(heard[2].starts_with(r#"WARN message=process not started name="b" error=cannot start process 'b'"#));
     assert_eq!(heard.len(), 3);
-}
-
-/// Panics at the end of the first process, on whatever thread hears of it.
-struct Panics(Mutex<bool>);
-
-impl Subscriber for Panics {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "multiprocess"
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        struct Ended(bool);
-        impl Visit for Ended {
-            fn record_debug(&mut self, field: &Field, _: &dyn Debug) {
-                self.0 |= field.name() == "status";
-            }
-        }
-        let mut ended = Ended(false);
-        event.record(&mut ended);
-        let first = ended.0 && !std::mem::replace(&mut *self.0.lock().unwrap(), ended.0);
-        assert!(!first, "on purpose");
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
-}
-
-#[mp::process_target]
-fn lasts_until(closed: mp::Receiver<()>) {
-    closed.recv().unwrap_err();
-}
-
-/// Starts a child whose handle nobody keeps, ends it, and waits until it has been collected.
-fn start_and_forget() -> mp::Result<()> {
-    let (sender, receiver) = mp::channel()?;
-    let child = mp::spawn(lasts_until, (receiver,))?;
-    let entry = format!("/proc/{}", child.pid());
-    drop(child); // from here on it is the collecting thread's
-    drop(sender);
-    let start = Instant::now();
-    while fs::exists(&entry)? {
-        assert!(start.elapsed() < Duration::from_secs(100), "a zombie is left");
-        thread::yield_now();
-    }
-    Ok(())
-}
-
-#[mp::process_target]
-fn loses_its_collector() -> mp::Result<()> {
-    tracing::subscriber::set_global_default(Panics(Mutex::new(false))).unwrap();
-    start_and_forget()?; // its end is told on the collecting thread, which panics
-    start_and_forget()
-}
-
-#[test]
-fn a_subscriber_that_panics_leaves_no_zombies() -> mp::Result<()> {
-    mp::Process::new(loses_its_collector, ()).stderr(mp::Stdio::null()).start()?.join()?
 }

@@ -86,6 +86,15 @@ pub use mp_runtime::{
 };
 
 #[doc(inline)]
+pub use mp_runtime::{
+    AnyGuard, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, Lock, LockError, LockGuard, RLock,
+    RLockGuard, RobustGuard, Semaphore, SemaphoreGuard,
+};
+
+#[doc(inline)]
+pub use mp_runtime::{Array, ArrayGuard, Atomic, Number, RawArray, RawValue, Value};
+
+#[doc(inline)]
 pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};
 
 #[doc(inline)]

@@ -10,15 +10,23 @@ mod fault;
 mod ipc;
 mod process;
 mod shm;
+mod sync;
 mod sys;
+mod values;
 
 pub use codec::Handle;
-pub use error::{Ended, Error, ExitStatus, JoinError, Panic, RecvError, Result, SendError};
+pub use error::{Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use process::{
     AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,
     TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
 };
+pub use shm::Atomic;
+pub use sync::{
+    AnyGuard, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, Lock, LockGuard, RLock, RLockGuard,
+    Semaphore, SemaphoreGuard,
+};
+pub use values::{Array, ArrayGuard, Number, RawArray, RawValue, Value};
 
 /// Feature `tokio`: the same ends for async programs.
 ///

@@ -9,13 +9,16 @@ use serde::{
 
 use super::{
     blocks::{self, Kind},
-    handles,
+    carried, handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
     message::Message,
     scalar,
     spill::{Ends, MAX_PARTS, Place},
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    shm::arena::Block,
+};
 
 /// Reads values off a message, one behind the other. Every length is checked against what is there
 /// before anything is allocated for it.
@@ -288,6 +291,12 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         if name == handles::MARK {
             let fd = self.message.take_fd(scalar::take(&mut self.rest)?)?;
             return handles::offer(fd, || visitor.visit_newtype_struct(self));
+        }
+        if name == carried::MARK {
+            let index = scalar::take(&mut self.rest)?;
+            let (at, record) = (scalar::take(&mut self.rest)?, scalar::take(&mut self.rest)?);
+            let block = Block::adopt(&self.message.arena(index)?, at, record)?;
+            return carried::offer(block, || visitor.visit_newtype_struct(self));
         }
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))
     }

@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer, ser};
 
 use super::{
     blocks::{self, Kind},
+    carried::{self, Carrier},
     frame::{self, Encoded, HEADER},
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
@@ -25,6 +26,8 @@ pub(crate) struct Encoder {
     /// Where large blocks went.
     spill: SpillWriter,
     fds: Vec<OwnedFd>,
+    /// Takes pieces of shared memory; most messages have none.
+    carrier: Option<Box<Carrier>>,
     depth: u32,
     empty_elements: usize,
 }
@@ -33,7 +36,7 @@ impl Default for Encoder {
     fn default() -> Self {
         let mut body = scratch::take();
         body.extend_from_slice(&[0; HEADER]);
-        Self { body, spill: SpillWriter::default(), fds: Vec::new(), depth: 0, empty_elements: 0 }
+        Self { body, spill: SpillWriter::default(), fds: Vec::new(), carrier: None, depth: 0, empty_elements: 0 }
     }
 }
 
@@ -103,6 +106,21 @@ impl Encoder {
         scalar::put(&mut self.body, bytes.len() as u64)?;
         self.body.extend_from_slice(bytes);
         Ok(())
+    }
+
+    /// A piece of shared memory.
+    #[cold]
+    fn piece<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+        frame::check_count(self.fds.len() + 1, socket::MAX_FDS)?;
+        let mut carrier = self.carrier.take().unwrap_or_default();
+        let put = carrier.collect(self.fds.len() as u64, || value.serialize(&mut *self));
+        self.carrier = Some(carrier);
+        let put = put?;
+        self.fds.extend(put.fd);
+        let (index, at, record) = put.place;
+        scalar::put(&mut self.body, index)?;
+        scalar::put(&mut self.body, at)?;
+        scalar::put(&mut self.body, record)
     }
 
     fn nested<T>(&mut self, write: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
@@ -222,6 +240,9 @@ impl<'a> Serializer for &'a mut Encoder {
             let index = self.fds.len() as u64;
             self.fds.push(fd);
             return scalar::put(&mut self.body, index);
+        }
+        if name == carried::MARK {
+            return self.piece(value);
         }
         self.nested(|encoder| encoder.element(value))
     }

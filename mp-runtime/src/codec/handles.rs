@@ -2,7 +2,7 @@
 //!
 //! A [`Handle`] serialises as a newtype struct of a name that only our own encoder and decoder know. For just
 //! the time of that one call they put out a slot in which the descriptor is handed over; any other
-//! serialiser puts out none, and the handle then refuses.
+//! serialiser puts out none, and the handle then refuses. Pieces of shared memory go the same way (`carried.rs`).
 
 use std::{
     cell::RefCell,
@@ -13,8 +13,10 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
+use super::carried::Carrier;
 use crate::{
     error::{Error, Result},
+    shm::arena::Block,
     sys::fcntl,
 };
 
@@ -24,7 +26,7 @@ thread_local! {
     static SLOT: RefCell<Slot> = const { RefCell::new(Slot::Closed) };
 }
 
-enum Slot {
+pub(super) enum Slot {
     /// No message of ours is being written or read: a handle has nowhere to go.
     Closed,
     /// The encoder waits for a descriptor.
@@ -33,12 +35,16 @@ enum Slot {
     Full(OwnedFd),
     /// It could not be had.
     Failed(io::Error),
+    /// The encoder waits for a piece of shared memory, or has got it.
+    Carrier(Box<Carrier>),
+    /// A piece of shared memory is being handed over.
+    Block(Block),
 }
 
-const ENDING: &str = "a handle cannot be sent or received by a thread that is ending";
+pub(super) const ENDING: &str = "a handle cannot be sent or received by a thread that is ending";
 
 /// Puts another slot out. `None`: this thread's thread-locals are gone.
-fn replace(slot: Slot) -> Option<Slot> {
+pub(super) fn replace(slot: Slot) -> Option<Slot> {
     SLOT.try_with(|place| place.replace(slot)).ok()
 }
 

@@ -1,9 +1,9 @@
 //! A message that came in. A socket's peer may be anyone: everything is checked before it is believed.
 
 use std::{
-    os::fd::OwnedFd,
+    os::fd::{AsFd, OwnedFd},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    shm::Mapping,
+    shm::{Mapping, arena::Arena},
     sys::recvmsg::Arrived,
 };
 
@@ -37,6 +37,9 @@ struct Attached {
     body: Option<(Mapping, usize)>,
     spill: SpillReader,
     fds: Mutex<Vec<Option<Arrived>>>,
+    /// Where pieces of shared memory lie, with the index of the descriptor that stands for them. It is the message that has them
+    /// until all are taken: the descriptor stays open as long as the message is there.
+    arenas: Mutex<Vec<(u64, Arc<Arena>, OwnedFd)>>,
     claimed: AtomicBool,
 }
 
@@ -105,6 +108,26 @@ impl Message {
         taken.ok_or_else(|| Error::decode(format!("descriptor {index} is not in the message, or was taken before")))
     }
 
+    /// The shared memory that the descriptor of that number stands for.
+    pub(super) fn arena(&self, index: u64) -> Result<Arc<Arena>> {
+        let attached = self.attached.as_ref().ok_or_else(|| Error::decode("the message has no descriptors"))?;
+        let mut arenas = attached.arenas.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, arena, _)) = arenas.iter().find(|(known, ..)| *known == index) {
+            return Ok(Arc::clone(arena));
+        }
+        let fd = self.take_fd(index)?;
+        // It may be anything.
+        let arena = match Arena::attach(fd.as_fd()) {
+            Ok(arena) => arena,
+            Err(error) => {
+                drop(Arrived::from(fd));
+                return Err(error);
+            }
+        };
+        arenas.push((index, Arc::clone(&arena), fd));
+        Ok(arena)
+    }
+
     /// Where its large blocks lie.
     pub(super) fn spill(&self) -> Result<&SpillReader> {
         let attached = self.attached.as_ref().ok_or_else(|| Error::decode("the message has no memfd"))?;
@@ -128,7 +151,7 @@ impl Attached {
         let spill = SpillReader::new(fds.drain(..memfds))?;
         let body = if body_in_memfd { Some(spill.map_body(offset, length)?) } else { None };
         let fds = Mutex::new(fds.into_iter().map(Some).collect());
-        Ok(Self { body, spill, fds, claimed: AtomicBool::new(false) })
+        Ok(Self { body, spill, fds, arenas: Mutex::default(), claimed: AtomicBool::new(false) })
     }
 }
 

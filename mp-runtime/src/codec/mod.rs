@@ -14,6 +14,7 @@
 #[cfg(any(test, feature = "faults"))]
 mod anything;
 mod blocks;
+pub(crate) mod carried;
 mod decoder;
 mod encoder;
 mod frame;

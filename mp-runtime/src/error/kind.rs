@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{JoinError, RecvError, SendError};
+use super::{JoinError, LockError, RecvError, SendError};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,8 +50,8 @@ enum Kind {
     Protocol(Cow<'static, str>),
     Refused(String),
     Join(Box<JoinError>),
-    /// A message that did not go or come, for a reason of its own.
-    Transfer(Category, String),
+    /// A message that did not go or come, a lock that was not taken: for a reason that has a predicate.
+    Said(Category, String),
 }
 
 /// An error as it travels: text, and what the predicates answer.
@@ -75,6 +75,9 @@ enum Category {
     Disconnected,
     TimedOut,
     TooLong,
+    OwnerDied,
+    WouldDeadlock,
+    BrokenBarrier,
 }
 
 impl Error {
@@ -169,6 +172,35 @@ impl Error {
         self.category() == Category::TooLong
     }
 
+    /// Whether a process died while it held a lock. The lock is free again, and what it protects may be half changed.
+    #[must_use]
+    pub fn is_owner_died(&self) -> bool {
+        self.category() == Category::OwnerDied
+    }
+
+    /// Whether the calling thread would have waited for itself.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let lock = mp::Lock::new()?;
+    /// let _guard = lock.lock()?;
+    /// let again = || -> mp::Result<()> { lock.lock()?; Ok(()) };
+    /// assert!(again().unwrap_err().is_deadlock());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn is_deadlock(&self) -> bool {
+        self.category() == Category::WouldDeadlock
+    }
+
+    /// Whether a barrier was broken by another party. Python's `BrokenBarrierError`.
+    #[must_use]
+    pub fn is_broken_barrier(&self) -> bool {
+        self.category() == Category::BrokenBarrier
+    }
+
     /// The number of the system's error (`errno`), where the cause is one.
     #[must_use]
     pub fn raw_os_error(&self) -> Option<i32> {
@@ -227,6 +259,16 @@ impl Error {
     }
 
     #[cold]
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::new(Kind::Said(Category::TimedOut, message.into()))
+    }
+
+    #[cold]
+    pub(crate) fn broken_barrier(message: impl Into<String>) -> Self {
+        Self::new(Kind::Said(Category::BrokenBarrier, message.into()))
+    }
+
+    #[cold]
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused(message.into()))
     }
@@ -256,7 +298,7 @@ impl Error {
             Kind::Protocol(_) => Category::Protocol,
             Kind::Refused(_) => Category::Refused,
             Kind::Join(_) => Category::Join,
-            Kind::Transfer(category, _) => *category,
+            Kind::Said(category, _) => *category,
         }
     }
 
@@ -299,8 +341,8 @@ impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         let text = error.to_string();
         match error {
-            SendError::Disconnected => Self::new(Kind::Transfer(Category::Disconnected, text)),
-            SendError::TimedOut => Self::new(Kind::Transfer(Category::TimedOut, text)),
+            SendError::Disconnected => Self::new(Kind::Said(Category::Disconnected, text)),
+            SendError::TimedOut => Self::new(Kind::Said(Category::TimedOut, text)),
             SendError::Unencodable(error) | SendError::Os(error) => error.context("cannot send"),
         }
     }
@@ -310,11 +352,25 @@ impl From<RecvError> for Error {
     fn from(error: RecvError) -> Self {
         let text = error.to_string();
         match error {
-            RecvError::Disconnected => Self::new(Kind::Transfer(Category::Disconnected, text)),
-            RecvError::TimedOut => Self::new(Kind::Transfer(Category::TimedOut, text)),
-            RecvError::BufferTooShort(_) | RecvError::TooLong(_) => Self::new(Kind::Transfer(Category::TooLong, text)),
+            RecvError::Disconnected => Self::new(Kind::Said(Category::Disconnected, text)),
+            RecvError::TimedOut => Self::new(Kind::Said(Category::TimedOut, text)),
+            RecvError::BufferTooShort(_) | RecvError::TooLong(_) => Self::new(Kind::Said(Category::TooLong, text)),
             RecvError::Undecodable(error) => error.context("a message was received and lost"),
             RecvError::Os(error) => error.context("cannot receive"),
+        }
+    }
+}
+
+/// The guard of [`LockError::OwnerDied`] is dropped: the lock is free, and still says what happened.
+impl<G> From<LockError<G>> for Error {
+    fn from(error: LockError<G>) -> Self {
+        let text = error.to_string();
+        match error {
+            LockError::OwnerDied(_) => Self::new(Kind::Said(Category::OwnerDied, text)),
+            LockError::TimedOut => Self::new(Kind::Said(Category::TimedOut, text)),
+            LockError::WouldDeadlock => Self::new(Kind::Said(Category::WouldDeadlock, text)),
+            LockError::TooMany => Self::invalid(text),
+            LockError::Os(error) => error,
         }
     }
 }
@@ -329,7 +385,7 @@ impl fmt::Display for Error {
             Kind::Os { action, cause } => write!(f, "{action}: {cause}"),
             Kind::Encode(text) => write!(f, "cannot encode: {text}"),
             Kind::Decode(text) => write!(f, "cannot decode: {text}"),
-            Kind::Refused(text) | Kind::Transfer(_, text) => f.write_str(text),
+            Kind::Refused(text) | Kind::Said(_, text) => f.write_str(text),
             Kind::Told(told) => f.write_str(&told.text),
             Kind::Invalid(text) | Kind::Unsupported(text) | Kind::Protocol(text) => f.write_str(text),
             Kind::Join(error) => error.fmt(f),

@@ -2,15 +2,17 @@
 //!
 //! [`Error`] is opaque and carries its story as text plus predicates for the few things that a
 //! caller may want to tell apart. Enums are what callers match on: [`JoinError`], how a child ended when it did not
-//! return, [`SendError`] and [`RecvError`], why a message did not go or come. This layer imports none of the others.
+//! return, [`SendError`] and [`RecvError`], why a message did not go or come, [`LockError`], why a lock was not taken. This layer imports none of the others.
 
 mod join;
 mod kind;
+mod lock;
 mod status;
 mod transfer;
 
 pub(crate) use join::Facts;
 pub use join::{Ended, JoinError, Panic};
 pub use kind::{Error, Result};
+pub use lock::{LockError, RobustGuard};
 pub use status::ExitStatus;
 pub use transfer::{RecvError, SendError};

@@ -1,6 +1,10 @@
 //! Memory that more than one process sees.
 #![expect(unsafe_code, reason = "a mapping is a promise that the compiler cannot check")]
 
+pub(crate) mod arena;
+pub(crate) mod cells;
+pub(crate) mod layouts;
 mod mapping;
 
+pub use cells::Atomic;
 pub(crate) use mapping::Mapping;

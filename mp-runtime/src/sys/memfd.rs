@@ -2,13 +2,19 @@
 
 use std::{
     io,
-    os::fd::{AsFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
 use nix::{
-    fcntl::{FcntlArg, SealFlag, fcntl},
-    sys::memfd::{MFdFlags, memfd_create},
+    fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open},
+    sys::{
+        memfd::{MFdFlags, memfd_create},
+        resource::{Resource, getrlimit},
+        stat::{Mode, fstat},
+    },
 };
+
+use super::fcntl::above_stdio;
 
 const SEALS: SealFlag =
     SealFlag::F_SEAL_SEAL.union(SealFlag::F_SEAL_SHRINK).union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
@@ -27,4 +33,35 @@ pub(crate) fn seal(memfd: impl AsFd) -> io::Result<()> {
 /// Whether nobody can write, grow or shrink it any more. False for a file that is no memfd.
 pub(crate) fn is_sealed(file: impl AsFd) -> bool {
     fcntl(file, FcntlArg::F_GET_SEALS).is_ok_and(|seals| SealFlag::from_bits_truncate(seals).contains(SEALS))
+}
+
+/// From here on nobody can make it smaller: what is mapped of it stays.
+pub(crate) fn seal_size_from_below(memfd: impl AsFd) -> io::Result<()> {
+    fcntl(memfd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL))?;
+    Ok(())
+}
+
+/// Whether nobody can make it smaller. False for a file that is no memfd.
+pub(crate) fn cannot_shrink(file: impl AsFd) -> bool {
+    fcntl(file, FcntlArg::F_GET_SEALS)
+        .is_ok_and(|seals| SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_SHRINK))
+}
+
+/// Makes it at least so many bytes long. What is added takes no memory until it is written to.
+pub(crate) fn grow(memfd: impl AsFd, size: u64) -> io::Result<()> {
+    if u64::try_from(fstat(&memfd)?.st_size).is_ok_and(|now| now >= size) {
+        return Ok(());
+    }
+    // Beyond this limit, which holds for memfds too, the kernel kills (SIGXFSZ).
+    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
+    let Some(size) = i64::try_from(size).ok().filter(|_| size <= limit) else {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    };
+    Ok(nix::unistd::ftruncate(memfd, size)?)
+}
+
+/// Another open file of the same memory.
+pub(crate) fn reopen(memfd: impl AsFd) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", memfd.as_fd().as_raw_fd());
+    above_stdio(open(path.as_str(), OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?)
 }

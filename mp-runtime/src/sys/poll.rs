@@ -38,24 +38,28 @@ impl Deadline {
         matches!(self.0, When::Never)
     }
 
+    pub(crate) fn is_now(self) -> bool {
+        matches!(self.0, When::Now)
+    }
+
+    /// The rest of it; `None` for ever.
+    pub(crate) fn rest(self) -> Option<Duration> {
+        match self.0 {
+            When::Never => None,
+            When::Now => Some(Duration::ZERO),
+            When::At(deadline) => Some(deadline.saturating_duration_since(Instant::now())),
+        }
+    }
+
     /// The rest of it, rounded up to whole milliseconds: a wait never ends early.
-    fn rest(self) -> PollTimeout {
-        let deadline = match self.0 {
-            When::Never => return PollTimeout::NONE,
-            When::Now => return PollTimeout::ZERO,
-            When::At(deadline) => deadline,
-        };
-        let rest = deadline.saturating_duration_since(Instant::now());
+    fn rest_for_poll(self) -> PollTimeout {
+        let Some(rest) = self.rest() else { return PollTimeout::NONE };
         PollTimeout::try_from(rest.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
     }
 
     /// The rest of it, but not more than `most`.
     pub(crate) fn rest_at_most(self, most: Duration) -> Duration {
-        match self.0 {
-            When::Never => most,
-            When::Now => Duration::ZERO,
-            When::At(deadline) => deadline.saturating_duration_since(Instant::now()).min(most),
-        }
+        self.rest().map_or(most, |rest| rest.min(most))
     }
 
     pub(crate) fn is_over(self) -> bool {
@@ -103,7 +107,7 @@ fn one(fd: impl AsFd, events: PollFlags, deadline: Deadline) -> io::Result<bool>
 /// How many are ready; none: the deadline has come.
 fn poll(fds: &mut [PollFd<'_>], deadline: Deadline) -> io::Result<i32> {
     loop {
-        match poll_once(fds, deadline.rest()) {
+        match poll_once(fds, deadline.rest_for_poll()) {
             Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno.into()),
             Ok(0) if !deadline.is_over() => {}

@@ -1,0 +1,139 @@
+//! Plain data behind a part: as words, as atomics, or borrowed under the part's lock.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    ops::{Deref, DerefMut},
+    ptr::NonNull,
+    slice,
+    sync::atomic::{
+        AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize,
+        Ordering,
+    },
+};
+
+use bytemuck::Pod;
+
+use super::{
+    arena::{Part, Shared},
+    layouts::{ArrayPart, RawPart},
+};
+use crate::sys::robust_mutex::RobustMutex;
+
+/// What lies behind a part, as words.
+#[inline]
+pub(crate) fn words<P: Part>(shared: &Shared<P>) -> &[AtomicU64] {
+    // SAFETY: the bytes behind a part are aligned to eight, as many as said, mapped as long as `shared`; atomics take any bytes.
+    unsafe { slice::from_raw_parts(shared.behind_address().cast().as_ptr(), shared.behind() / size_of::<u64>()) }
+}
+
+/// An atomic number that can lie in shared memory: `AtomicU8` to `AtomicU64`, `AtomicI8` to `AtomicI64`, `AtomicUsize` and
+/// `AtomicIsize`. (Not `AtomicBool`: another process could leave a byte there that is no `bool`.)
+///
+/// # Safety
+///
+/// Any bytes are one, and it is aligned to at most eight.
+pub unsafe trait Atomic: Sync + Send + 'static {
+    /// The number itself.
+    type Number: Copy;
+
+    /// Gives it its first value.
+    #[doc(hidden)]
+    fn set(&self, number: Self::Number);
+}
+
+macro_rules! atomics {
+    ($($atomic:ident $number:ident),*) => {
+        $(
+            // SAFETY: a number of that many bits, aligned to its size.
+            unsafe impl Atomic for $atomic {
+                type Number = $number;
+
+                fn set(&self, number: $number) {
+                    self.store(number, Ordering::Release);
+                }
+            }
+        )*
+    };
+}
+
+atomics!(AtomicU8 u8, AtomicU16 u16, AtomicU32 u32, AtomicU64 u64, AtomicUsize usize);
+atomics!(AtomicI8 i8, AtomicI16 i16, AtomicI32 i32, AtomicI64 i64, AtomicIsize isize);
+
+/// What lies in raw memory, as atomics.
+#[inline]
+pub(crate) fn atomics<A: Atomic>(shared: &Shared<RawPart>) -> &[A] {
+    // SAFETY: as in `words`; `Atomic` says that any bytes are one, and eight bytes' alignment is enough.
+    unsafe { slice::from_raw_parts(shared.behind_address().cast().as_ptr(), shared.behind() / size_of::<A>()) }
+}
+
+/// How many bytes behind a part are enough for `count` of `T`, wherever the first may have to begin for its alignment.
+pub(crate) fn bytes_for<T>(count: usize) -> Option<usize> {
+    count.checked_mul(size_of::<T>())?.checked_add(padding_of::<T>())
+}
+
+const fn padding_of<T>() -> usize {
+    align_of::<T>().saturating_sub(align_of::<u64>())
+}
+
+/// An array's elements, lent to whoever holds its lock.
+pub(crate) struct Borrowed<'a, T> {
+    mutex: &'a RobustMutex,
+    first: NonNull<T>,
+    count: usize,
+    /// The kernel knows the thread that took the lock.
+    thread: PhantomData<*const ()>,
+    elements: PhantomData<&'a mut [T]>,
+}
+
+impl<'a, T: Pod> Borrowed<'a, T> {
+    /// The elements behind the part. The caller has just locked its mutex: this now holds the lock, and releases it.
+    pub(crate) fn new(shared: &'a Shared<ArrayPart>) -> Self {
+        let (behind, count) = (shared.behind_address(), Self::length(shared));
+        let skipped = behind.align_offset(align_of::<T>()).min(shared.behind());
+        // SAFETY: inside what is behind the part, or just at its end.
+        let first = unsafe { behind.add(skipped) }.cast();
+        Self { mutex: &shared.mutex, first, count, thread: PhantomData, elements: PhantomData }
+    }
+
+    /// How many elements there are behind the part.
+    pub(crate) fn length(shared: &Shared<ArrayPart>) -> usize {
+        let room = shared.behind().saturating_sub(padding_of::<T>());
+        room.checked_div(size_of::<T>()).unwrap_or(0)
+    }
+
+    pub(crate) fn mutex(&self) -> &'a RobustMutex {
+        self.mutex
+    }
+}
+
+impl<T: Pod> Deref for Borrowed<'_, T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        // SAFETY: so many are there behind the part, aligned; the memory stays mapped for the lifetime; any bytes are a `T`; and
+        // while this holds the lock nobody else refers to them, in this process or another.
+        unsafe { slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl<T: Pod> DerefMut for Borrowed<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as above, and it is borrowed mutably.
+        unsafe { slice::from_raw_parts_mut(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl<T> Drop for Borrowed<'_, T> {
+    fn drop(&mut self) {
+        self.mutex.unlock();
+    }
+}
+
+impl<T: Pod + fmt::Debug> fmt::Debug for Borrowed<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

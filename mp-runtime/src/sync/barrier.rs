@@ -1,0 +1,391 @@
+//! A place where processes wait for each other.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc,
+        atomic::Ordering::{Acquire, Release, SeqCst},
+    },
+    time::Duration,
+};
+
+use super::{
+    death::{self, Look},
+    handle,
+};
+use crate::{
+    error::{Error, Result},
+    shm::{arena::Shared, layouts::BarrierPart},
+    sys::{
+        futex,
+        poll::Deadline,
+        robust_mutex::{Locked, RobustMutex},
+    },
+};
+
+/// A place where so many processes or threads wait until all have come: Python's `Barrier`.
+///
+/// Clones, and what arrives where it is sent, are the same barrier. When the last one comes all go on, and the barrier is as new. It breaks,
+/// for all who wait and all who come, when the time of one who waits runs out, when it is [aborted](Self::abort), when an action panics,
+/// and **when a process is killed while it waits**: the others learn of that within about a tenth of a second, and are
+/// never let through with one who is dead. A process that dies before it comes is not known to be missing; that is what timeouts are for.
+/// [`reset`](Self::reset) makes a broken one as new.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn party(all_here: mp::Barrier) -> bool {
+///     all_here.wait().is_ok_and(|index| index < 3)
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let all_here = mp::Barrier::new(3)?;
+/// let children = [mp::spawn(party, (all_here.clone(),))?, mp::spawn(party, (all_here.clone(),))?];
+/// all_here.wait()?;
+/// for child in children {
+///     assert!(child.join()?);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Barrier {
+    shared: Arc<Shared<BarrierPart>>,
+}
+
+handle!(Barrier, BarrierPart);
+
+/// Why a barrier did not let anyone through. Python's `BrokenBarrierError`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrokenBarrier {
+    /// Not all came in the time that this one was ready to wait.
+    TimedOut,
+    /// The time of another one ran out.
+    OthersTimedOut,
+    /// Somebody called [`Barrier::abort`].
+    Aborted,
+    /// Somebody called [`Barrier::reset`] while this one waited.
+    Reset,
+    /// A process died while it waited, or while it ran the action.
+    PartyDied,
+    /// An action panicked.
+    ActionPanicked,
+    /// The shared memory is damaged, or the system lacks what a lock needs.
+    Failed,
+}
+
+use BrokenBarrier::{Aborted, ActionPanicked, Failed, OthersTimedOut, PartyDied, Reset, TimedOut};
+
+const REASONS: [BrokenBarrier; 7] = [Failed, OthersTimedOut, Aborted, Reset, PartyDied, ActionPanicked, TimedOut];
+
+impl BrokenBarrier {
+    fn code(self) -> u32 {
+        REASONS.iter().position(|known| *known == self).map_or(0, |place| place as u32)
+    }
+
+    fn of(code: u32) -> Self {
+        REASONS.get(code as usize).copied().unwrap_or(Failed)
+    }
+}
+
+impl fmt::Display for BrokenBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TimedOut => "not all parties came to the barrier in time",
+            OthersTimedOut => "the barrier is broken: another party's time ran out",
+            Aborted => "the barrier is broken: it was aborted",
+            Reset => "the barrier was reset while this party waited",
+            PartyDied => "the barrier is broken: a process died while it waited",
+            ActionPanicked => "the barrier is broken: its action panicked",
+            Failed => "the barrier's shared memory is damaged, or cannot be locked",
+        })
+    }
+}
+
+impl std::error::Error for BrokenBarrier {}
+
+impl From<BrokenBarrier> for Error {
+    fn from(broken: BrokenBarrier) -> Self {
+        match broken {
+            TimedOut => Self::timed_out(broken.to_string()),
+            _ => Self::broken_barrier(broken.to_string()),
+        }
+    }
+}
+
+/// The parties come.
+const FILLING: u32 = 0;
+/// All have come, and one runs the action.
+const ACTING: u32 = 1;
+const BROKEN: u32 = 2;
+
+impl Barrier {
+    /// A new barrier for so many parties.
+    ///
+    /// # Errors
+    ///
+    /// No parties at all; others as [`Lock::new`](crate::Lock::new).
+    pub fn new(parties: u32) -> Result<Self> {
+        Self::make(parties, 0)
+    }
+
+    /// The same; [`wait`](Self::wait) waits so long at most. Python's `timeout=`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_timeout(parties: u32, timeout: Duration) -> Result<Self> {
+        Self::make(parties, u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1))
+    }
+
+    fn make(parties: u32, timeout: u64) -> Result<Self> {
+        if parties == 0 {
+            return Err(Error::invalid("a barrier has one party at least"));
+        }
+        let shared: Shared<BarrierPart> = Shared::new(0)?;
+        shared.parties.store(parties, Release);
+        shared.timeout.store(timeout, Release);
+        Ok(Self::from_shared(Arc::new(shared)))
+    }
+
+    /// Blocks until all parties have come. Returns which one this was: each gets another number below [`parties`](Self::parties), in
+    /// the order in which they came.
+    ///
+    /// # Errors
+    ///
+    /// The barrier is broken, or breaks.
+    pub fn wait(&self) -> Result<u32, BrokenBarrier> {
+        self.wait_by(self.own_deadline(), || ())
+    }
+
+    /// The same, but not longer than `timeout`, whatever the barrier's own is. If the time runs out the barrier breaks for all.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<u32, BrokenBarrier> {
+        self.wait_by(Deadline::after(timeout), || ())
+    }
+
+    /// The same as [`wait`](Self::wait), but the last one to come calls `action` before any of them goes on. Python's `action=`, which here is a
+    /// closure of each party's own.
+    ///
+    /// # Panics
+    ///
+    /// If `action` does; the barrier is then broken.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use multiprocess as mp;
+    ///
+    /// # fn main() -> mp::Result<()> {
+    /// let alone = mp::Barrier::new(1)?;
+    /// let mut rounds = 0;
+    /// alone.wait_with(|| rounds += 1)?;
+    /// assert_eq!(rounds, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn wait_with(&self, action: impl FnOnce()) -> Result<u32, BrokenBarrier> {
+        self.wait_by(self.own_deadline(), action)
+    }
+
+    /// Breaks it: all who wait get an error, and so does everyone who comes, until it is [reset](Self::reset).
+    pub fn abort(&self) {
+        if let Ok(hold) = self.hold() {
+            hold.end(BROKEN, Some(Aborted));
+        }
+    }
+
+    /// Makes it as new. Who waits gets an error.
+    pub fn reset(&self) {
+        if let Ok(hold) = self.hold() {
+            hold.end(FILLING, Some(Reset));
+        }
+    }
+
+    /// Whether it is broken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.shared.state.load(Acquire) == BROKEN
+    }
+
+    /// How many have to come.
+    #[must_use]
+    pub fn parties(&self) -> u32 {
+        self.shared.parties.load(Acquire)
+    }
+
+    /// How many wait now. Python's `n_waiting`.
+    #[must_use]
+    pub fn waiting(&self) -> u32 {
+        self.shared.waiting.load(Acquire)
+    }
+
+    fn own_deadline(&self) -> Deadline {
+        match self.shared.timeout.load(Acquire) {
+            0 => Deadline::NEVER,
+            timeout => Deadline::after(Duration::from_nanos(timeout)),
+        }
+    }
+
+    /// Locks what is known of it. Who died in there broke it.
+    fn hold(&self) -> Result<Hold<'_>, BrokenBarrier> {
+        match self.shared.mutex.lock_within_the_library(Deadline::NEVER) {
+            Ok(Locked::Yes) => Ok(Hold(&self.shared)),
+            Ok(Locked::OwnerDied) => {
+                let hold = Hold(&self.shared);
+                hold.end(BROKEN, Some(PartyDied));
+                self.shared.mutex.mark_consistent();
+                Ok(hold)
+            }
+            _ => Err(Failed),
+        }
+    }
+
+    fn wait_by(&self, deadline: Deadline, action: impl FnOnce()) -> Result<u32, BrokenBarrier> {
+        let (part, stake) = (&*self.shared, self.shared.block().stake());
+        let mut hold = self.hold()?;
+        // Those before are still about to go on.
+        while part.state.load(Acquire) == ACTING {
+            let seen = part.generation.load(SeqCst);
+            drop(hold);
+            self.sleep(seen, deadline)?;
+            hold = self.hold()?;
+        }
+        if part.state.load(Acquire) == BROKEN {
+            return Err(BrokenBarrier::of(part.outcome.load(Acquire)));
+        }
+        let (generation, index) = (part.generation.load(SeqCst), part.waiting.load(Acquire));
+        stake.fetch_add(1, SeqCst);
+        part.waiting.store(index + 1, Release);
+        let passed = if index + 1 < part.parties.load(Acquire) {
+            drop(hold);
+            self.sleep(generation, deadline)
+        } else {
+            self.open(hold, generation, action)
+        };
+        stake.fetch_sub(1, SeqCst);
+        passed.map(|()| index)
+    }
+
+    /// All have come, and this one last.
+    fn open(&self, hold: Hold<'_>, generation: u32, action: impl FnOnce()) -> Result<(), BrokenBarrier> {
+        if self.has_dead()? {
+            hold.end(BROKEN, Some(PartyDied));
+            return Err(PartyDied);
+        }
+        self.shared.state.store(ACTING, Release);
+        drop(hold);
+        let done = catch_unwind(AssertUnwindSafe(action));
+        let hold = self.hold()?;
+        // Unless it was broken meanwhile.
+        if self.shared.generation.load(SeqCst) == generation {
+            match &done {
+                Ok(()) => hold.end(FILLING, None),
+                Err(_) => hold.end(BROKEN, Some(ActionPanicked)),
+            }
+        }
+        drop(hold);
+        done.unwrap_or_else(|panic| resume_unwind(panic));
+        self.outcome(generation)
+    }
+
+    /// Sleeps until that generation has ended, and returns how.
+    fn sleep(&self, generation: u32, deadline: Deadline) -> Result<(), BrokenBarrier> {
+        let part = &self.shared;
+        while part.generation.load(SeqCst) == generation {
+            let reason = if deadline.is_over() {
+                Some(OthersTimedOut)
+            } else {
+                match death::sleep(&part.generation, generation, deadline) {
+                    Look::Now if self.has_dead()? => Some(PartyDied),
+                    _ => None,
+                }
+            };
+            let Some(reason) = reason else { continue };
+            let hold = self.hold()?;
+            if part.generation.load(SeqCst) == generation {
+                hold.end(BROKEN, Some(reason));
+                return Err(if reason == OthersTimedOut { TimedOut } else { reason });
+            }
+        }
+        self.outcome(generation)
+    }
+
+    /// Whether somebody died who waited.
+    fn has_dead(&self) -> Result<bool, BrokenBarrier> {
+        let mut found = false;
+        let looked = self.shared.block().stakes_of_the_dead(|_, stake| {
+            stake.store(0, SeqCst);
+            found = true;
+        });
+        looked.map(|()| found).map_err(|_| Failed)
+    }
+
+    fn outcome(&self, generation: u32) -> Result<(), BrokenBarrier> {
+        let part = &self.shared;
+        if part.passed.load(Acquire) >> (generation % 64) & 1 == 1 {
+            return Ok(());
+        }
+        Err(BrokenBarrier::of(part.outcome.load(Acquire)))
+    }
+
+    fn from_shared(shared: Arc<Shared<BarrierPart>>) -> Self {
+        Self { shared }
+    }
+
+    fn received(shared: Arc<Shared<BarrierPart>>) -> Result<Self> {
+        Ok(Self::from_shared(shared))
+    }
+}
+
+/// Holds the lock of what is known of a barrier.
+struct Hold<'a>(&'a BarrierPart);
+
+impl Hold<'_> {
+    /// Ends this generation and wakes its parties: they have passed, or not for that reason.
+    fn end(&self, state: u32, broken: Option<BrokenBarrier>) {
+        let part = self.0;
+        let generation = part.generation.load(SeqCst);
+        let bit = 1 << (generation % 64);
+        let passed = part.passed.load(Acquire);
+        match broken {
+            None => part.passed.store(passed | bit, Release),
+            Some(reason) => {
+                part.passed.store(passed & !bit, Release);
+                part.outcome.store(reason.code(), Release);
+            }
+        }
+        part.waiting.store(0, Release);
+        part.state.store(state, Release);
+        part.generation.store(generation.wrapping_add(1), SeqCst);
+        futex::wake(&part.generation, u32::MAX);
+    }
+}
+
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let mutex: &RobustMutex = &self.0.mutex;
+        mutex.unlock();
+    }
+}
+
+impl fmt::Debug for Barrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Barrier")
+            .field("parties", &self.parties())
+            .field("waiting", &self.waiting())
+            .field("broken", &self.is_broken())
+            .finish()
+    }
+}

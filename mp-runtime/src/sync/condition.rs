@@ -1,0 +1,337 @@
+//! Waiting for something to become true that a lock protects.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::Ordering::{Relaxed, SeqCst},
+    },
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{
+    Lock, LockGuard, RLock, RLockGuard,
+    death::{self, Look},
+};
+use crate::{
+    codec::carried,
+    error::{Error, LockError, Result},
+    shm::{arena::Shared, layouts::ConditionPart},
+    sys::{
+        futex,
+        poll::Deadline,
+        robust_mutex::{Locked, RobustMutex},
+    },
+};
+
+/// A condition that one process makes true and others wait for: Python's `Condition`.
+///
+/// It belongs to a lock, its own or [one that is given](Self::with_lock); who changes what the condition is about holds that lock, and
+/// [`wait`](Self::wait) gives it back while it waits. Clones, and what arrives where it is sent, are the same condition, with the same lock.
+///
+/// [`notify`](Self::notify) wakes so many who are waiting and alive, and waits for nobody: a waiter that was killed neither counts nor
+/// holds anything up. It may wake more (Python's documentation reserves that too), so look again; [`wait_for`](Self::wait_for) does. If a
+/// waiter dies after it was woken, before it had the lock again, the others are woken within about a tenth of a second in its place.
+/// If the lock's holder dies, the waiters learn of it by the error that the lock's next taker would get.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn produce(count: mp::RawValue<std::sync::atomic::AtomicU32>, there: mp::Condition) -> mp::Result<()> {
+///     for _ in 0..3 {
+///         let _guard = there.lock()?;
+///         count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         there.notify(1);
+///     }
+///     Ok(())
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let count = mp::RawValue::<std::sync::atomic::AtomicU32>::new(0)?;
+/// let there = mp::Condition::new()?;
+/// let child = mp::spawn(produce, (count.clone(), there.clone()))?;
+/// let mut guard = there.lock()?;
+/// there.wait_for(&mut guard, || count.load(std::sync::atomic::Ordering::Relaxed) == 3)?;
+/// drop(guard);
+/// child.join()??;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Condition {
+    shared: Arc<Shared<ConditionPart>>,
+    /// A `Lock` is one that is never taken twice.
+    lock: RLock,
+}
+
+/// The guard of a [`Lock`] or an [`RLock`], for the conditions of either.
+pub trait AnyGuard {
+    /// The lock that it holds.
+    #[doc(hidden)]
+    fn to_rlock(&self) -> RLock;
+}
+
+impl AnyGuard for LockGuard<'_> {
+    fn to_rlock(&self) -> RLock {
+        RLock::from_shared(Arc::clone(self.lock().shared()))
+    }
+}
+
+impl AnyGuard for RLockGuard<'_> {
+    fn to_rlock(&self) -> RLock {
+        self.lock().clone()
+    }
+}
+
+impl Condition {
+    /// A new condition with a lock of its own, an [`RLock`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::new`].
+    pub fn new() -> Result<Self> {
+        Self::with_rlock(&RLock::new()?)
+    }
+
+    /// A new condition of what `lock` protects. There may be several, for one lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use multiprocess as mp;
+    ///
+    /// # fn main() -> mp::Result<()> {
+    /// let lock = mp::Lock::new()?;
+    /// let (not_empty, not_full) = (mp::Condition::with_lock(&lock)?, mp::Condition::with_lock(&lock)?);
+    /// let guard = lock.lock()?;
+    /// not_empty.notify(1);
+    /// not_full.notify_all();
+    /// # drop(guard);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_lock(lock: &Lock) -> Result<Self> {
+        Self::with_rlock(&RLock::from_shared(Arc::clone(lock.shared())))
+    }
+
+    /// A new condition of what `lock` protects. There may be several, for one lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lock::new`].
+    pub fn with_rlock(lock: &RLock) -> Result<Self> {
+        Ok(Self { shared: Arc::new(Shared::new(0)?), lock: lock.clone() })
+    }
+
+    /// Takes the condition's lock.
+    ///
+    /// # Errors
+    ///
+    /// As [`RLock::lock`].
+    pub fn lock(&self) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
+        self.lock.lock()
+    }
+
+    /// Takes the condition's lock, within `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// As [`RLock::lock_timeout`].
+    pub fn lock_timeout(&self, timeout: Duration) -> Result<RLockGuard<'_>, LockError<RLockGuard<'_>>> {
+        self.lock.lock_timeout(timeout)
+    }
+
+    /// Gives the lock back, however often it was taken, blocks until notified, and takes the lock again, as often as it was taken.
+    /// It may also return without having been notified.
+    ///
+    /// # Errors
+    ///
+    /// [`is_owner_died`](Error::is_owner_died): a process died holding the lock; the guard holds it again. Also if the guard is
+    /// another lock's.
+    pub fn wait<G: AnyGuard>(&self, guard: &mut G) -> Result<()> {
+        self.wait_by(guard, Deadline::NEVER).map(drop)
+    }
+
+    /// The same for not longer than `timeout`, and as long as it then takes to get the lock again. Returns whether it was notified.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_timeout<G: AnyGuard>(&self, guard: &mut G, timeout: Duration) -> Result<bool> {
+        self.wait_by(guard, Deadline::after(timeout))
+    }
+
+    /// Waits until `predicate` says yes; it is asked with the lock held, first before waiting at all.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_for<G: AnyGuard>(&self, guard: &mut G, predicate: impl FnMut() -> bool) -> Result<()> {
+        self.wait_for_by(guard, Deadline::NEVER, predicate).map(drop)
+    }
+
+    /// The same for not longer than `timeout`. Returns what `predicate` said last.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_for_timeout<G: AnyGuard>(
+        &self,
+        guard: &mut G,
+        timeout: Duration,
+        predicate: impl FnMut() -> bool,
+    ) -> Result<bool> {
+        self.wait_for_by(guard, Deadline::after(timeout), predicate)
+    }
+
+    /// Wakes `n` who wait, or all if they are fewer; those who have waited longest first. Who calls it should hold the lock, as
+    /// in Python, or else a waiter that is just about to wait may have looked too early; it is not checked.
+    pub fn notify(&self, n: u32) {
+        self.shared.notify(n);
+    }
+
+    /// Wakes all who wait.
+    pub fn notify_all(&self) {
+        self.notify(u32::MAX);
+    }
+
+    fn wait_for_by<G: AnyGuard>(
+        &self,
+        guard: &mut G,
+        deadline: Deadline,
+        mut predicate: impl FnMut() -> bool,
+    ) -> Result<bool> {
+        loop {
+            if predicate() {
+                return Ok(true);
+            }
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            self.wait_by(guard, deadline)?;
+        }
+    }
+
+    fn wait_by<G: AnyGuard>(&self, guard: &mut G, deadline: Deadline) -> Result<bool> {
+        let lock = guard.to_rlock();
+        if !lock.shared().block().is(self.lock.shared().block()) {
+            return Err(Error::invalid("the guard is of another lock than the condition's"));
+        }
+        let mutex = lock.mutex();
+        if !mutex.is_mine() {
+            return Err(Error::invalid("the guard's lock is not held by this thread"));
+        }
+        let (part, stake) = (&self.shared, self.shared.block().stake());
+        let depth = mutex.depth().swap(0, Relaxed);
+        let seen = part.changes.load(SeqCst);
+        part.waiting.fetch_add(1, SeqCst);
+        stake.fetch_add(1, SeqCst);
+        mutex.unlock();
+
+        let slept = self.sleep(mutex, seen, deadline);
+
+        let locked = mutex.lock_within_the_library(Deadline::NEVER);
+        stake.fetch_sub(1, SeqCst);
+        part.waiting.fetch_sub(1, SeqCst);
+        match locked.map_err(|error| Error::os("take a condition's lock again", error))? {
+            Locked::Yes => {
+                mutex.depth().store(depth, Relaxed);
+                slept
+            }
+            Locked::OwnerDied => {
+                mutex.depth().store(depth, Relaxed);
+                Err(LockError::OwnerDied(()).into())
+            }
+            other => Err(Error::invalid(format!("the condition's lock cannot be taken again: {other:?}"))),
+        }
+    }
+
+    /// Returns whether it was notified.
+    fn sleep(&self, mutex: &RobustMutex, seen: u32, deadline: Deadline) -> Result<bool> {
+        let part = &self.shared;
+        while part.changes.load(SeqCst) == seen {
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            if death::sleep(&part.changes, seen, deadline) == Look::Now {
+                self.wake_for_the_dead()?;
+                if mutex.is_orphaned() {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Who died while it waited may have been woken, and others not.
+    fn wake_for_the_dead(&self) -> Result<()> {
+        let mut found = false;
+        self.shared.block().stakes_of_the_dead(|_, stake| {
+            stake.store(0, SeqCst);
+            found = true;
+        })?;
+        if found {
+            self.notify_all();
+        }
+        Ok(())
+    }
+}
+
+impl ConditionPart {
+    fn notify(&self, n: u32) {
+        if n == 0 {
+            return;
+        }
+        self.changes.fetch_add(1, SeqCst);
+        if self.waiting.load(SeqCst) > 0 {
+            futex::wake(&self.changes, n);
+        }
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (Piece(&self.shared), &self.lock).serialize(serializer)
+    }
+}
+
+struct Piece<'a>(&'a Shared<ConditionPart>);
+
+impl Serialize for Piece<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        carried::serialize(self.0.block(), serializer)
+    }
+}
+
+struct Received(Shared<ConditionPart>);
+
+impl<'de> Deserialize<'de> for Received {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let block = carried::deserialize(deserializer)?;
+        Shared::from_block(block).map(Self).map_err(serde::de::Error::custom)
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (Received(shared), lock) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { shared: Arc::new(shared), lock })
+    }
+}
+
+/// Says how many wait (those who were killed there included) and who holds the lock.
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let waiting = self.shared.waiting.load(Relaxed);
+        f.debug_struct("Condition").field("lock", &self.lock).field("waiting", &waiting).finish()
+    }
+}

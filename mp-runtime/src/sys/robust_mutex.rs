@@ -1,0 +1,178 @@
+//! A lock in shared memory whose holder may die: the algorithm is in `sync/README.md`, with the argument why it loses no
+//! wake-up wherever a process is killed.
+
+use std::{
+    hint, io,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use super::{
+    futex,
+    poll::Deadline,
+    robust_list::{self, Entry, MAX_HELD},
+};
+
+/// In the word: the number of the thread that holds the lock.
+const TID: u32 = 0x3fff_ffff;
+/// In the word: its holder has died. Only the kernel sets this.
+const OWNER_DIED: u32 = 0x4000_0000;
+/// In the word, always with a holder's number: wake somebody when this thread dies.
+const WAITERS: u32 = 0x8000_0000;
+
+/// How often to look again before sleeping: about as long as another process needs to lock, do a little and unlock.
+const SPINS: u32 = 100;
+
+/// The lock. It exists in shared memory only, where all bytes zero is a free one; the arena, which owns that memory, does not unmap
+/// it or use it for something else while a thread of this process holds the lock.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct RobustMutex {
+    word: AtomicU32,
+    /// How many are about to sleep or asleep. Those who were killed there are still counted.
+    sleepers: AtomicU32,
+    /// The process of a holder who has died, if nobody has said since that all is well again.
+    died: AtomicU32,
+    /// How often the holder has locked it beyond the first time.
+    depth: AtomicU32,
+    /// The process of the last one who locked it.
+    holder: AtomicU32,
+    unused: AtomicU32,
+    entry: Entry,
+}
+
+const _: () = assert!(
+    std::mem::offset_of!(RobustMutex, entry).cast_signed() + size_of::<usize>().cast_signed() == -robust_list::OFFSET
+);
+
+/// How locking went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Locked {
+    /// The caller holds it now.
+    Yes,
+    /// The caller holds it now; the one before died while it did.
+    OwnerDied,
+    /// The caller has held it before.
+    Already,
+    /// The deadline has passed.
+    TimedOut,
+    /// The caller holds too many others.
+    TooMany,
+}
+
+impl RobustMutex {
+    /// Waits until nobody else holds it, or the deadline.
+    #[inline]
+    pub(crate) fn lock(&self, deadline: Deadline) -> io::Result<Locked> {
+        if robust_list::held() >= MAX_HELD {
+            return Ok(Locked::TooMany);
+        }
+        self.lock_within_the_library(deadline)
+    }
+
+    /// The same for those few that this library itself holds for a moment, however many others the caller has.
+    #[inline]
+    pub(crate) fn lock_within_the_library(&self, deadline: Deadline) -> io::Result<Locked> {
+        let tid = robust_list::tid()?;
+        self.entry.begin();
+        let taken = self.word.compare_exchange(0, tid | WAITERS, Ordering::Acquire, Ordering::Relaxed);
+        let locked = match taken {
+            Ok(_) => self.taken(0),
+            Err(word) => self.lock_slowly(tid, word, deadline),
+        };
+        Entry::end();
+        Ok(locked)
+    }
+
+    #[inline]
+    fn taken(&self, word: u32) -> Locked {
+        self.entry.enter();
+        if word & OWNER_DIED != 0 {
+            self.depth.store(0, Ordering::Relaxed);
+            self.died.store(self.holder.load(Ordering::Relaxed).max(1), Ordering::Relaxed);
+        }
+        self.holder.store(robust_list::pid(), Ordering::Relaxed);
+        if self.died.load(Ordering::Relaxed) == 0 { Locked::Yes } else { Locked::OwnerDied }
+    }
+
+    #[cold]
+    fn lock_slowly(&self, tid: u32, mut word: u32, deadline: Deadline) -> Locked {
+        if word & TID == tid {
+            return Locked::Already;
+        }
+        let mut spins = 0;
+        loop {
+            if word & TID == 0 {
+                match self.word.compare_exchange(word, tid | WAITERS, Ordering::Acquire, Ordering::Relaxed) {
+                    Ok(_) => return self.taken(word),
+                    Err(now) => word = now,
+                }
+            } else if spins < SPINS && !deadline.is_now() {
+                spins += 1;
+                hint::spin_loop();
+                word = self.word.load(Ordering::Relaxed);
+            } else if deadline.is_over() {
+                return Locked::TimedOut;
+            } else {
+                self.sleepers.fetch_add(1, Ordering::SeqCst);
+                futex::wait(&self.word, word, deadline.rest());
+                self.sleepers.fetch_sub(1, Ordering::SeqCst);
+                word = self.word.load(Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Gives it back. Nothing happens if the caller does not hold it, as in the child of a `fork`.
+    #[inline]
+    pub(crate) fn unlock(&self) {
+        if !self.is_mine() {
+            return;
+        }
+        self.entry.begin();
+        self.entry.leave();
+        self.word.swap(0, Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            futex::wake(&self.word, 1);
+        }
+        Entry::end();
+    }
+
+    /// Whether the calling thread holds it.
+    #[inline]
+    pub(crate) fn is_mine(&self) -> bool {
+        robust_list::is_own_tid(self.word.load(Ordering::Relaxed) & TID)
+    }
+
+    /// The process that holds it, if one does that lives.
+    pub(crate) fn holder(&self) -> Option<u32> {
+        self.is_held().then(|| self.holder.load(Ordering::Relaxed))
+    }
+
+    /// Whether a living thread holds it.
+    #[inline]
+    pub(crate) fn is_held(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & TID != 0
+    }
+
+    /// Whether a holder has died, and nobody has said since that all is well again.
+    pub(crate) fn is_orphaned(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & OWNER_DIED != 0 || self.died().is_some()
+    }
+
+    /// The process that died as its holder, if nobody has said since that all is well again.
+    pub(crate) fn died(&self) -> Option<u32> {
+        match self.died.load(Ordering::Relaxed) {
+            0 => None,
+            pid => Some(pid),
+        }
+    }
+
+    /// Says that what it protects is whole again, whoever has died.
+    pub(crate) fn mark_consistent(&self) {
+        self.died.store(0, Ordering::Relaxed);
+    }
+
+    /// How often its holder has locked it beyond the first time: the holder's to read and to write.
+    pub(crate) fn depth(&self) -> &AtomicU32 {
+        &self.depth
+    }
+}

@@ -53,5 +53,6 @@ pub mod __private {
     pub use crate::{
         codec::decode_anything,
         ipc::{Packet, receive_anything},
+        shm::shared_census,
     };
 }

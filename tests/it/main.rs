@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
+mod arena;
 mod basics;
 mod control;
 mod crash;
@@ -13,9 +14,12 @@ mod ends;
 mod exit;
 mod handles;
 mod leaks;
+mod lock_kills;
+mod locks;
 mod messages;
 mod pipe;
 mod rough;
+mod shared_values;
 mod sharing;
 mod strangers;
 mod support;

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
@@ -10,7 +9,7 @@ use std::{
 use multiprocess::{self as mp, RecvError, SendError};
 use serde::{Deserialize, Serialize};
 
-use super::support::{Owned, increment, owned, watchdog};
+use super::support::{Dice, Owned, increment, owned, soak, spin, watchdog};
 
 /// A message that tells when it is not what was sent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -41,12 +40,6 @@ impl Checked {
 /// From 1 byte to 4 MiB, small ones more often.
 fn length(number: u64) -> usize {
     1 << (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).trailing_zeros().min(22)
-}
-
-/// How long the tests with random kills go on.
-fn soak() -> Duration {
-    let seconds = env::var("MP_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(3))
 }
 
 #[mp::process_target]
@@ -177,13 +170,6 @@ fn a_writer_that_waits_hears_of_its_readers_death() -> mp::Result<()> {
     Ok(())
 }
 
-fn spin(time: Duration) {
-    let start = Instant::now();
-    while start.elapsed() < time {
-        std::hint::spin_loop();
-    }
-}
-
 #[mp::process_target]
 fn sends_until_killed(sender: u32, to: mp::Sender<Checked>) {
     for number in 0.. {
@@ -218,11 +204,9 @@ fn in_the_middle_of_kills(seconds: u64) -> (Owned, Owned, u32) {
     let mut senders: Vec<_> = (0..3).map(start_sender).collect();
     let mut receivers: Vec<_> = (0..3).map(|_| start_receiver()).collect();
     let (start, mut kills) = (Instant::now(), 0);
-    let mut chance: u64 = 88_172_645_463_325_252;
+    let mut dice = Dice::new();
     while start.elapsed() < Duration::from_secs(seconds) {
-        chance ^= chance << 13;
-        chance ^= chance >> 7;
-        chance ^= chance << 17;
+        let chance = dice.roll();
         spin(Duration::from_micros(chance % 3_000));
         let (of, index) = (chance >> 20 & 1, (chance >> 24) as usize % 3);
         let all = if of == 0 { &mut senders } else { &mut receivers };

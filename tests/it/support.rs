@@ -131,3 +131,68 @@ pub(crate) fn frame(kind: u8, flags: u8, fds: u16, place: (u64, u64), body: &[u8
     let head = [&[b'm', b'p', 0, 1, kind, flags], &fds.to_le_bytes()[..]].concat();
     [&head, &place.0.to_le_bytes()[..], &place.1.to_le_bytes(), body].concat()
 }
+
+/// How long the tests with random kills go on.
+pub(crate) fn soak() -> Duration {
+    let seconds = std::env::var("MP_SOAK_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(3))
+}
+
+/// The watchdog of such a test, unless it was asked to go on for long.
+pub(crate) fn watchdog_of_soak() -> Option<Watchdog> {
+    (soak() < Duration::from_secs(60)).then(watchdog)
+}
+
+pub(crate) fn spin(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// Numbers that look like chance, the same in every run.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new() -> Self {
+        Self(88_172_645_463_325_252)
+    }
+
+    /// Of another sequence.
+    pub(crate) fn of(seed: u64) -> Self {
+        let mut dice = Self(88_172_645_463_325_252 ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        dice.roll();
+        dice
+    }
+
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
+/// Keeps `count` children running and kills one after the other at random moments, for as long as [`soak`] says; `after` is called
+/// after each death. Returns those that run, and how many have died.
+pub(crate) fn kill_at_random(
+    count: usize,
+    start: impl Fn(usize) -> mp::Process<()>,
+    mut after: impl FnMut(usize),
+) -> (Vec<mp::Process<()>>, usize) {
+    let mut children: Vec<_> = (0..count).map(&start).collect();
+    let (began, mut dice, mut kills) = (Instant::now(), Dice::new(), 0);
+    while began.elapsed() < soak() {
+        let chance = dice.roll();
+        spin(Duration::from_micros(chance % 4_000));
+        let index = (chance >> 24) as usize % count;
+        children[index].kill().unwrap();
+        let error = children[index].join().unwrap_err();
+        assert!(matches!(error, mp::JoinError::Killed(_)), "{error}");
+        after(index);
+        children[index] = start(index);
+        kills += 1;
+    }
+    assert!(kills > 10, "{kills}");
+    (children, kills)
+}

@@ -6,5 +6,7 @@ pub(crate) mod cells;
 pub(crate) mod layouts;
 mod mapping;
 
+#[cfg(any(test, feature = "faults"))]
+pub use arena::shared_census;
 pub use cells::Atomic;
 pub(crate) use mapping::Mapping;

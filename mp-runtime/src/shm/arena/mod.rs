@@ -11,6 +11,8 @@
 #[expect(clippy::module_inception, reason = "an arena is what it is")]
 mod arena;
 mod block;
+#[cfg(any(test, feature = "faults"))]
+mod census;
 mod chunks;
 mod heap;
 mod holders;
@@ -23,5 +25,7 @@ mod transit;
 
 pub(crate) use arena::Arena;
 pub(crate) use block::Block;
+#[cfg(any(test, feature = "faults"))]
+pub use census::shared_census;
 pub(crate) use shared::{Part, Shared};
 pub(crate) use transit::Transit;

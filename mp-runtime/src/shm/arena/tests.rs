@@ -4,14 +4,8 @@ use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
 
 use super::{arena::Arena, block::Block, layout::class_of, transit::Transit};
 
-/// What is in use: blocks, records and holders.
 fn census(arena: &Arena) -> (usize, usize, u32) {
-    let heap = arena.lock().unwrap();
-    let blocks = heap.cells_of_blocks().unwrap();
-    let used = blocks.iter().filter(|at| heap.block(**at).unwrap().kind.load(Relaxed) != 0).count();
-    let records = heap.cells_of_records().unwrap();
-    let named = records.iter().filter(|at| heap.record(**at).unwrap().word.load(Relaxed) != 0).count();
-    (used, named, arena.header().unwrap().holders.load(Relaxed))
+    super::census::census(arena).unwrap()
 }
 
 #[test]

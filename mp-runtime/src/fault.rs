@@ -68,6 +68,17 @@ pub(crate) fn point(step: Step) {
 #[cfg(not(feature = "faults"))]
 pub(crate) fn point(_step: Step) {}
 
+/// A step of something that is not a child's life.
+#[cfg(feature = "faults")]
+pub(crate) fn point_named(step: &str) {
+    if std::env::var_os("MULTIPROCESS_FAULT").is_some_and(|wanted| wanted == step) {
+        die();
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+pub(crate) fn point_named(_step: &str) {}
+
 /// The point before `exec`, where nothing may be locked or allocated: the new environment says what is wanted.
 #[cfg(feature = "faults")]
 pub(crate) fn point_before_exec(environment: &[&CStr]) {

@@ -5,6 +5,7 @@ pub(crate) mod arena;
 pub(crate) mod cells;
 pub(crate) mod layouts;
 mod mapping;
+pub(crate) mod named;
 
 #[cfg(any(test, feature = "faults"))]
 pub use arena::shared_census;

@@ -8,6 +8,7 @@ mod error;
 mod event;
 mod fault;
 mod ipc;
+mod memory;
 mod process;
 mod shm;
 mod sync;
@@ -17,6 +18,7 @@ mod values;
 pub use codec::Handle;
 pub use error::{Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
+pub use memory::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 pub use process::{
     AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,
     TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
@@ -27,6 +29,7 @@ pub use sync::{
     Semaphore, SemaphoreGuard,
 };
 pub use values::{Array, ArrayGuard, Number, RawArray, RawValue, Value};
+pub use shm::named::SharedAtomic;
 
 /// Feature `tokio`: the same ends for async programs.
 ///

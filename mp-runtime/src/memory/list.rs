@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// A list of plain items in [`SharedMemory`]: CPython's
 /// [`ShareableList`](https://docs.python.org/3/library/multiprocessing.shared_memory.html#multiprocessing.shared_memory.ShareableList),
-/// to read and write from both sides.
+/// to read and write from both sides (CPython 3.9 and later; 3.8 has another layout).
 ///
 /// The number of items is fixed. An item may be replaced by one of another kind; a str or bytes has to fit into the slot that the
 /// list's creator made: at least one and at most eight bytes more than its first item, or eight bytes where that was a

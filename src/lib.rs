@@ -115,6 +115,9 @@ pub mod _docs {
     #[doc = include_str!("../docs/connections.md")]
     pub mod connections {}
 
+    #[doc = include_str!("../docs/shared-memory.md")]
+    pub mod shared_memory {}
+
     #[doc = include_str!("../docs/architecture.md")]
     pub mod architecture {}
 

@@ -259,6 +259,42 @@ fn a_user_of_the_memory_does_not_keep_a_dead_owner_alive() -> mp::Result<()> {
 }
 
 #[test]
+fn a_killed_group_leaves_orphans_that_the_next_takes() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let _alone = alone();
+    #[mp::process_target]
+    fn lead(names: [String; 2], tell: mp::Sender<()>) -> mp::Result<()> {
+        nix::unistd::setpgid(nix::unistd::Pid::from_raw(0), nix::unistd::Pid::from_raw(0)).unwrap();
+        let [first, second] = names;
+        let memory = mp::SharedMemory::create(&first, 100)?;
+        let other = mp::spawn(create_and_wait, (second, tell))?;
+        let attached = mp::SharedMemory::open(&first)?;
+        let (gate, _open) = gate();
+        #[mp::process_target]
+        fn attach(_memory: mp::SharedMemory, gate: mp::Handle<OwnedFd>) {
+            wait_for(&gate);
+        }
+        let _user = mp::spawn(attach, (attached, gate))?;
+        other.join()?.map(|()| drop(memory))
+    }
+    let names = [name("group-1"), name("group-2")];
+    for _ in 0..3 {
+        let (tell, told) = mp::channel()?;
+        let child = mp::spawn(lead, (names.clone(), tell))?;
+        told.recv()?;
+        let group = nix::unistd::Pid::from_raw(child.pid() as i32);
+        nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL).unwrap();
+        child.join().unwrap_err();
+        let is_orphan = |name: &String| mp::SharedMemory::open(name).is_ok_and(|memory| !memory.has_owner().unwrap());
+        eventually("the end of the group", || names.iter().all(is_orphan));
+        mp::SharedMemory::create(&names[0], 1)?;
+        assert!(mp::cleanup()?.contains(&names[1]));
+        assert!(!names.iter().any(|name| path(name).exists()));
+    }
+    Ok(())
+}
+
+#[test]
 fn random_kills_of_owners_leave_only_orphans() -> mp::Result<()> {
     let _watchdog = watchdog();
     let _alone = alone();

@@ -227,11 +227,39 @@ fn an_ownership_that_nobody_takes_removes_the_name() -> mp::Result<()> {
     drop(taken);
     assert!(!path(&name).exists(), "taken and dropped");
 
-    let ownership = mp::SharedMemory::create(&name, 8)?.into_ownership()?;
-    sender.send(&ownership)?;
-    drop((sender, receiver)); // the message is lost
-    assert!(path(&name).exists());
-    drop(ownership);
+    // In a process of its own: where others are being started at that moment, they have copies of all descriptors.
+    #[mp::process_target]
+    fn lose(name: String) -> mp::Result<(bool, bool)> {
+        let (sender, receiver) = mp::channel::<mp::Ownership>()?;
+        let ownership = mp::SharedMemory::create(&name, 8)?.into_ownership()?;
+        sender.send(&ownership)?;
+        drop((sender, receiver));
+        let before = path(&name).exists();
+        drop(ownership);
+        Ok((before, path(&name).exists()))
+    }
+    assert_eq!(mp::spawn(lose, (name,))?.join()??, (true, false));
+    Ok(())
+}
+
+#[test]
+fn what_was_sent_is_not_removed_at_the_senders_end() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    #[mp::process_target]
+    fn send_and_exit(name: String, sender: mp::Sender<mp::Ownership>) {
+        let ownership = mp::SharedMemory::create(&name, 8).unwrap().into_ownership().unwrap();
+        sender.send(&ownership).unwrap();
+        std::mem::forget(ownership);
+        std::mem::forget(mp::SharedMemory::create(&(name + "-2"), 8).unwrap().into_ownership().unwrap());
+        std::process::exit(0);
+    }
+    let (sender, receiver) = mp::channel()?;
+    let name = name("sent");
+    mp::spawn(send_and_exit, (name.clone(), sender))?.join().unwrap_err();
+    assert!(path(&name).exists() && !path(&format!("{name}-2")).exists());
+    let memory = receiver.recv()?.into_memory();
+    assert!(memory.has_owner()?);
+    drop(memory);
     assert!(!path(&name).exists());
     Ok(())
 }

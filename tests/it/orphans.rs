@@ -186,17 +186,16 @@ fn only_orphans_of_ours_are_removed() -> Result<(), Box<dyn std::error::Error>> 
     let _socket = std::os::unix::net::UnixListener::bind(path(&of("socket")))?;
     fs::create_dir(path(&of("directory")))?;
     let owned = mp::SharedMemory::create(&of("owned"), 1)?;
-    let sent = mp::SharedMemory::create(&of("sent"), 1)?.into_ownership()?;
     let (sender, receiver) = mp::channel()?;
-    sender.send(&sent)?;
+    sender.send(&mp::SharedMemory::create(&of("sent"), 1)?.into_ownership()?)?;
 
     let removed = mp::cleanup()?;
     assert!(!removed.iter().any(|removed| removed.starts_with(&name)), "{removed:?}");
     for kind in ["persisted", "file", "symlink", "fifo", "socket", "directory", "owned", "sent"] {
         assert!(fs::symlink_metadata(path(&of(kind))).is_ok(), "{kind}");
     }
-    drop((receiver, sender)); // the message is lost
-    drop((owned, sent));
+    let received: mp::Ownership = receiver.recv()?;
+    drop((owned, received));
     for kind in ["owned", "sent"] {
         assert!(!path(&of(kind)).exists(), "{kind}");
     }

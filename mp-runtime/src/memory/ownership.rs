@@ -15,8 +15,10 @@ use crate::{
 /// arrives without.
 ///
 /// The segment is owned without a gap: while the message is under way too. If it is lost, because nobody receives it or the
-/// receiver is killed, the segment is an orphan; if the sender's `Ownership` is dropped after that, or was never sent, its drop
-/// removes the name.
+/// receiver is killed, the segment is an orphan ([`cleanup`](crate::cleanup)).
+///
+/// Its drop removes the name if it was never sent; if it was, and the message was lost by then, mostly too: not if this process is
+/// starting another one at that moment, which is left as an orphan.
 ///
 /// # Examples
 ///
@@ -45,12 +47,11 @@ pub struct Ownership {
 }
 
 impl Ownership {
-    pub(super) fn new(mut memory: SharedMemory) -> Result<Self> {
+    pub(super) fn new(memory: SharedMemory) -> Result<Self> {
         if !memory.is_owner() {
             let text = format!("this handle of shared memory '{}' does not own it", memory.name());
             return Err(Error::invalid(text));
         }
-        memory.0.lend();
         let last = Last(Some(memory.name().to_owned()));
         Ok(Self { memory, last })
     }
@@ -58,7 +59,7 @@ impl Ownership {
     /// The handle, which owns the segment. If this value was sent before, so does the receiver's, and the first of both that
     /// is dropped removes the name.
     pub fn into_memory(self) -> SharedMemory {
-        let Self { mut memory, mut last } = self;
+        let Self { memory, mut last } = self;
         memory.0.claim();
         last.0 = None;
         memory
@@ -67,7 +68,9 @@ impl Ownership {
 
 impl Serialize for Ownership {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        send(self.memory.name(), self.memory.0.file(), serializer)
+        let sent = send(self.memory.name(), self.memory.0.file(), serializer)?;
+        self.memory.0.lend();
+        Ok(sent)
     }
 }
 
@@ -78,7 +81,8 @@ impl<'de> Deserialize<'de> for Ownership {
     }
 }
 
-/// Removes the name when nobody has the owner's lock any more: neither this process, nor a message, nor its receiver.
+/// Removes the name of what was sent and lost: nobody has the owner's lock any more, neither this process, nor a message, nor its
+/// receiver.
 #[derive(Debug)]
 struct Last(Option<String>);
 

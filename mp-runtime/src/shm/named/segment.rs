@@ -7,7 +7,10 @@ use std::{
         fd::OwnedFd,
         unix::fs::{FileExt, MetadataExt},
     },
-    sync::Once,
+    sync::{
+        Once,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     thread,
 };
 
@@ -30,6 +33,8 @@ use crate::{
 /// How often it is tried to remove a name that another one is removing.
 const TRIES: u32 = 100;
 
+/// No process has this id.
+const NOBODY: u32 = 0;
 const CUT: &str = "another process has cut it";
 
 /// Shared memory by name, and whether it is ours to unlink.
@@ -42,8 +47,8 @@ pub(crate) struct Segment {
     name: String,
     size: usize,
     identity: Identity,
-    /// The process that owns it through this handle; a copy of it made by `fork` without `exec` does not.
-    owner: Option<u32>,
+    /// The id of the process that owns it through this handle; a copy of it made by `fork` without `exec` does not.
+    owner: AtomicU32,
     atoms: Atoms,
 }
 
@@ -106,25 +111,38 @@ impl Segment {
             return Err(Error::os("look at it", io::Error::new(io::ErrorKind::UnexpectedEof, text)));
         }
         let size = metadata.size() as usize;
-        Ok(Self { file, name, size, identity: identity(&metadata), owner: None, atoms: Atoms::default() })
+        Ok(Self {
+            file,
+            name,
+            size,
+            identity: identity(&metadata),
+            owner: AtomicU32::new(NOBODY),
+            atoms: Atoms::default(),
+        })
     }
 
     fn owned(file: File, name: String, size: usize) -> Result<Self> {
         let metadata = file.metadata().map_err(|error| Error::os("look at it", error))?;
-        let mut segment =
-            Self { file, name, size, identity: identity(&metadata), owner: None, atoms: Atoms::default() };
+        let segment = Self {
+            file,
+            name,
+            size,
+            identity: identity(&metadata),
+            owner: AtomicU32::new(NOBODY),
+            atoms: Atoms::default(),
+        };
         segment.claim();
         Ok(segment)
     }
 
     /// The name is removed when this handle, which must have the owner's lock, is dropped.
-    pub(crate) fn claim(&mut self) {
+    pub(crate) fn claim(&self) {
         exit::register(self.identity, &self.name);
-        self.owner = Some(std::process::id());
+        self.owner.store(std::process::id(), Relaxed);
     }
 
     /// Owns a segment that came with its owner's lock.
-    pub(crate) fn take_over(mut self) -> Result<Self> {
+    pub(crate) fn take_over(self) -> Result<Self> {
         match lock::own(&self.file) {
             Ok(true) => self.claim(),
             Ok(false) => return Err(Error::protocol("what came as owned shared memory has another owner")),
@@ -134,8 +152,8 @@ impl Segment {
     }
 
     /// This handle removes nothing any more when it is dropped; the lock stays with its open file description.
-    pub(crate) fn lend(&mut self) {
-        self.owner = None;
+    pub(crate) fn lend(&self) {
+        self.owner.store(NOBODY, Relaxed);
         exit::forget(self.identity);
     }
 
@@ -163,7 +181,7 @@ impl Segment {
     }
 
     pub(crate) fn is_owner(&self) -> bool {
-        self.owner == Some(std::process::id())
+        self.owner.load(Relaxed) == std::process::id()
     }
 
     /// Whether somebody owns it.
@@ -268,8 +286,11 @@ impl Drop for Segment {
     fn drop(&mut self) {
         if self.is_owner() {
             exit::forget(self.identity);
-            // If this fails, or another one is at it, the end of the lock makes it an orphan.
+            // If this fails, or another one is at it, it is an orphan.
             unlink(&self.file, &self.name).ok();
+            // Closing alone would do it later: a process that this one is just starting has a copy until it has become
+            // another program.
+            lock::disown(&self.file).ok();
         }
     }
 }

@@ -51,7 +51,7 @@
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
 //! - Why a message did not go or come: [`SendError`], [`RecvError`].
 //! - Shared memory by name, also for CPython: [`SharedMemory`], [`ShareableList`], [`ListItem`], [`SharedMemoryManager`];
-//!   [`Ownership`], [`cleanup`], [`SharedAtomic`].
+//!   [`Ownership`], [`cleanup`], [`Atomic`].
 //! - Async programs: feature `tokio`, with `multiprocess::tokio` and `Process::join_async`.
 //! - The program that a child runs: [`set_executable`], [`Builder::executable`].
 //!
@@ -95,7 +95,7 @@ pub use mp_runtime::{
 
 #[doc(inline)]
 pub use mp_runtime::{Array, ArrayGuard, Atomic, Number, RawArray, RawValue, Value};
-pub use mp_runtime::{ListItem, Ownership, ShareableList, SharedAtomic, SharedMemory, SharedMemoryManager, cleanup};
+pub use mp_runtime::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 
 #[doc(inline)]
 pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};

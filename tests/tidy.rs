@@ -8,8 +8,17 @@ use std::{
 };
 
 /// Which layer of `mp-runtime` a folder is in. Arrows go down only.
-const LAYERS: [(&str, u32); 8] =
-    [("sys", 0), ("shm", 1), ("sync", 1), ("codec", 2), ("memory", 2), ("ipc", 2), ("process", 3), ("pool", 4)];
+const LAYERS: [(&str, u32); 9] = [
+    ("sys", 0),
+    ("shm", 1),
+    ("codec", 2),
+    ("memory", 2),
+    ("ipc", 2),
+    ("sync", 2),
+    ("values", 2),
+    ("process", 3),
+    ("pool", 4),
+];
 
 /// Stand beside all layers.
 const BESIDE: [&str; 3] = ["error", "event", "fault"];

@@ -29,7 +29,6 @@ pub use sync::{
     Semaphore, SemaphoreGuard,
 };
 pub use values::{Array, ArrayGuard, Number, RawArray, RawValue, Value};
-pub use shm::named::SharedAtomic;
 
 /// Feature `tokio`: the same ends for async programs.
 ///

@@ -19,13 +19,13 @@ use std::{
     thread,
 };
 
-use nix::sys::resource::{Resource, getrlimit};
+use nix::libc;
 
 use super::together::together;
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::{madvise, memfd, recvmsg::Arrived},
+    sys::{getrlimit::check_file_size, madvise, memfd, recvmsg::Arrived},
 };
 
 /// The most memfds of one message.
@@ -149,14 +149,12 @@ fn write_failed(error: io::Error) -> Error {
 
 /// A write beyond the limit of file sizes, which holds for memfds too, ends in SIGXFSZ, and that kills.
 fn check_limit(end: u64) -> Result<()> {
-    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)
-        .map_err(|errno| Error::os("ask for the limit of file sizes", io::Error::from(errno)))?;
-    if end <= limit {
-        return Ok(());
-    }
-    Err(Error::encode(format!(
-        "{end} bytes do not go into a memfd: the limit of file sizes (`ulimit -f`, RLIMIT_FSIZE) is {limit} bytes"
-    )))
+    check_file_size(end).map_err(|error| match error.raw_os_error() {
+        Some(libc::EFBIG) => Error::encode(format!(
+            "{end} bytes do not go into a memfd: that is beyond the limit of file sizes (`ulimit -f`, RLIMIT_FSIZE)"
+        )),
+        _ => Error::os("ask for the limit of file sizes", error),
+    })
 }
 
 /// How far each memfd of a message has been read.

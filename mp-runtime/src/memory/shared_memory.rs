@@ -7,7 +7,10 @@ use bytemuck::Pod;
 use super::Ownership;
 use crate::{
     error::{Error, Result},
-    shm::named::{self, Segment, SharedAtomic},
+    shm::{
+        Atomic,
+        named::{self, Segment},
+    },
 };
 
 /// Shared memory that has a name: the segments of `shm_open(3)`, which CPython's
@@ -327,7 +330,7 @@ impl SharedMemory {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn as_atomic<A: SharedAtomic>(&self) -> Result<&[A]> {
+    pub fn as_atomic<A: Atomic>(&self) -> Result<&[A]> {
         self.0.atoms().map_err(|error| self.failed("map", error))
     }
 

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a mapping is a promise that the compiler cannot check")]
 
 pub(crate) mod arena;
+mod atomic;
 pub(crate) mod cells;
 pub(crate) mod layouts;
 mod mapping;
@@ -9,5 +10,5 @@ pub(crate) mod named;
 
 #[cfg(any(test, feature = "faults"))]
 pub use arena::shared_census;
-pub use cells::Atomic;
+pub use atomic::Atomic;
 pub(crate) use mapping::Mapping;

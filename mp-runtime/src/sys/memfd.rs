@@ -9,12 +9,11 @@ use nix::{
     fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open},
     sys::{
         memfd::{MFdFlags, memfd_create},
-        resource::{Resource, getrlimit},
         stat::{Mode, fstat},
     },
 };
 
-use super::fcntl::above_stdio;
+use super::{fcntl::above_stdio, getrlimit::check_file_size};
 
 const SEALS: SealFlag =
     SealFlag::F_SEAL_SEAL.union(SealFlag::F_SEAL_SHRINK).union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
@@ -52,11 +51,8 @@ pub(crate) fn grow(memfd: impl AsFd, size: u64) -> io::Result<()> {
     if u64::try_from(fstat(&memfd)?.st_size).is_ok_and(|now| now >= size) {
         return Ok(());
     }
-    // Beyond this limit, which holds for memfds too, the kernel kills (SIGXFSZ).
-    let (limit, _) = getrlimit(Resource::RLIMIT_FSIZE)?;
-    let Some(size) = i64::try_from(size).ok().filter(|_| size <= limit) else {
-        return Err(io::Error::from_raw_os_error(libc::EFBIG));
-    };
+    check_file_size(size)?;
+    let size = i64::try_from(size).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG))?;
     Ok(nix::unistd::ftruncate(memfd, size)?)
 }
 

@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    sys::ofd_lock,
+    sys::fcntl_locking,
 };
 
 /// The byte of holder 0.
-const CLAIMS: i64 = 1 << 62;
+const CLAIMS: u64 = 1 << 62;
 /// Below so many holders nobody looks for dead ones.
 const FEW: u32 = 64;
 
@@ -40,7 +40,7 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
         let number = (first.wrapping_add(number)) % MAX_HOLDERS as u32;
         let holder = heap.holder(number)?;
         if holder.used.load(Relaxed) == 0
-            && ofd_lock::try_claim(file, CLAIMS + i64::from(number)).map_err(lock_failed)?
+            && fcntl_locking::try_lock(file, CLAIMS + u64::from(number)).map_err(lock_failed)?
         {
             holder.records.store(0, Relaxed);
             holder.used.store(user, Relaxed);
@@ -86,7 +86,7 @@ pub(super) fn forget_one(heap: &Heap<'_>, holder: &Holder) {
 pub(super) fn is_alive(heap: &Heap<'_>, number: u32) -> Result<bool> {
     let arena = heap.arena();
     Ok(number == arena.holder()
-        || ofd_lock::is_claimed(arena.file(), CLAIMS + i64::from(number)).map_err(lock_failed)?)
+        || fcntl_locking::is_locked_elsewhere(arena.file(), CLAIMS + u64::from(number)).map_err(lock_failed)?)
 }
 
 /// Takes back what the dead had. Returns how many of them there were.

@@ -1,35 +1,10 @@
 //! A segment as a slice of atomics.
 
-use std::{
-    ffi::c_void,
-    fs::File,
-    io,
-    num::NonZeroUsize,
-    ptr::NonNull,
-    slice,
-    sync::{OnceLock, atomic},
-};
+use std::{ffi::c_void, fs::File, io, num::NonZeroUsize, ptr::NonNull, slice, sync::OnceLock};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-/// The atomic integers of `std`: what memory can be seen as that others write at any time.
-///
-/// # Safety
-///
-/// The type is an atomic integer of 1, 2, 4 or 8 bytes, aligned to its size: every pattern of bits is a valid value, and
-/// it is changed through `&self`.
-pub unsafe trait SharedAtomic: Sync + 'static {}
-
-macro_rules! shared_atomic {
-    ($($name:ident)*) => {
-        $(
-            // SAFETY: an atomic integer of `std`, as long and aligned as the integer it is named for.
-            unsafe impl SharedAtomic for atomic::$name {}
-        )*
-    };
-}
-
-shared_atomic! { AtomicU8 AtomicU16 AtomicU32 AtomicU64 AtomicUsize AtomicI8 AtomicI16 AtomicI32 AtomicI64 AtomicIsize }
+use crate::shm::Atomic;
 
 /// The mappings of a segment, made when they are first asked for: one for each width of atomics. Rust has no meaning for
 /// accesses of different widths to one place at the same time; at different addresses they are like those of two
@@ -39,7 +14,7 @@ pub(super) struct Atoms([OnceLock<Mapped>; 4]);
 
 impl Atoms {
     /// The first `size` bytes of `file`, without those at the end that are less than one `A`.
-    pub(super) fn view<A: SharedAtomic>(&self, file: &File, size: usize) -> io::Result<&[A]> {
+    pub(super) fn view<A: Atomic>(&self, file: &File, size: usize) -> io::Result<&[A]> {
         let width = size_of::<A>().trailing_zeros() as usize;
         let (Some(place), Some(length)) = (self.0.get(width), NonZeroUsize::new(size)) else {
             return Err(io::ErrorKind::InvalidInput.into());

@@ -46,6 +46,5 @@ mod segment;
 mod tests;
 mod unlink;
 
-pub use atoms::SharedAtomic;
 pub(crate) use segment::Segment;
 pub(crate) use unlink::cleanup;

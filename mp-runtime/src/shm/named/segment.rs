@@ -20,13 +20,13 @@ use nix::{
 };
 
 use super::{
-    SharedAtomic,
     atoms::Atoms,
     create, exit, lock, marker, name,
     unlink::{Identity, Removal, cleanup, find, identity, reclaim, unlink},
 };
 use crate::{
     error::{Error, Result},
+    shm::Atomic,
     sys::{getrlimit::check_file_size, madvise, shm_open},
 };
 
@@ -255,7 +255,7 @@ impl Segment {
         Ok(bytes)
     }
 
-    pub(crate) fn atoms<A: SharedAtomic>(&self) -> io::Result<&[A]> {
+    pub(crate) fn atoms<A: Atomic>(&self) -> io::Result<&[A]> {
         // Beyond the end of the file there is nothing to map.
         if self.file.metadata()?.len() < self.size as u64 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CUT));

@@ -71,12 +71,15 @@ pub(crate) fn point(_step: Step) {}
 /// A step of something that is not a child's life.
 #[cfg(feature = "faults")]
 pub(crate) fn point_named(step: &str) {
-    if std::env::var_os("MULTIPROCESS_FAULT").is_some_and(|wanted| wanted == step) {
+    // Some of these are passed a million times a second.
+    static WANTED: std::sync::OnceLock<Option<std::ffi::OsString>> = std::sync::OnceLock::new();
+    if WANTED.get_or_init(|| std::env::var_os("MULTIPROCESS_FAULT")).as_ref().is_some_and(|wanted| wanted == step) {
         die();
     }
 }
 
 #[cfg(not(feature = "faults"))]
+#[inline]
 pub(crate) fn point_named(_step: &str) {}
 
 /// The point before `exec`, where nothing may be locked or allocated: the new environment says what is wanted.

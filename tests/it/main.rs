@@ -15,6 +15,7 @@ mod exit;
 mod handles;
 mod leaks;
 mod lock_kills;
+mod lock_steps;
 mod locks;
 mod messages;
 mod named;

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    fault,
     shm::{arena::Shared, layouts::SemaphorePart},
     sys::{
         futex,
@@ -291,8 +292,11 @@ impl SemaphorePart {
     fn change(&self, (address, stake): (u32, &AtomicU32), new_stake: u32, new_permits: u32) {
         self.journal_permits.store(self.permits.load(Acquire), Release);
         self.journal.store(u64::from(address) << 32 | u64::from(stake.load(Acquire)), Release);
+        fault::point_named("permit-journaled");
         stake.store(new_stake, Release);
+        fault::point_named("permit-staked");
         self.permits.store(new_permits, Release);
+        fault::point_named("permit-changed");
         self.journal.store(0, Release);
     }
 
@@ -379,9 +383,11 @@ impl SemaphorePart {
 
     /// There may be a permit: wakes whose turn it is.
     fn announce(&self, numbers: Numbers<'_>) {
+        fault::point_named("permit-to-be-announced");
         self.changes.fetch_add(1, SeqCst);
         let waits = self.waits.swap(0, SeqCst) != 0;
         drop(numbers);
+        fault::point_named("permit-before-wake");
         if waits {
             futex::wake(&self.changes, 1);
         }

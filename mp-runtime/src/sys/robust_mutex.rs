@@ -6,6 +6,8 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use crate::fault;
+
 use super::{
     futex,
     poll::Deadline,
@@ -85,7 +87,9 @@ impl RobustMutex {
 
     #[inline]
     fn taken(&self, word: u32) -> Locked {
+        fault::point_named("mutex-taken");
         self.entry.enter();
+        fault::point_named("mutex-entered");
         if word & OWNER_DIED != 0 {
             self.depth.store(0, Ordering::Relaxed);
             self.died.store(self.holder.load(Ordering::Relaxed).max(1), Ordering::Relaxed);
@@ -129,7 +133,9 @@ impl RobustMutex {
         }
         self.entry.begin();
         self.entry.leave();
+        fault::point_named("mutex-left");
         self.word.swap(0, Ordering::SeqCst);
+        fault::point_named("mutex-free");
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             futex::wake(&self.word, 1);
         }

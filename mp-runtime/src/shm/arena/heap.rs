@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    fault,
     sys::memfd,
 };
 
@@ -103,6 +104,7 @@ impl<'a> Heap<'a> {
                 return Err(error);
             }
         };
+        fault::point_named("block-taken");
         let block = self.block(at)?;
         let content = self.0.address(at as usize * GRANULE + size_of::<BlockHeader>())?;
         // SAFETY: the cell is as large as its class says, one mapping, and nobody has it.
@@ -110,6 +112,7 @@ impl<'a> Heap<'a> {
         block.first.store(0, Relaxed);
         block.length.store(length as u64, Relaxed);
         block.kind.store(kind, Relaxed);
+        fault::point_named("block-made");
         self.write_record(record, at, self.0.holder())?;
         Ok((at, record))
     }
@@ -128,6 +131,7 @@ impl<'a> Heap<'a> {
         record.next.store(header.first.load(Relaxed), Relaxed);
         header.first.store(at, Relaxed);
         count.store(count.load(Relaxed) + 1, Relaxed);
+        fault::point_named("record-linked");
         record.word.store(record_word(block, holder), Release);
         Ok(())
     }
@@ -144,6 +148,7 @@ impl<'a> Heap<'a> {
             return Err(Error::protocol("a handle came a second time"));
         }
         record.word.store(record_word(block, to), Release);
+        fault::point_named("record-handed-over");
         new.records.store(new.records.load(Relaxed) + 1, Relaxed);
         holders::forget_one(self, old);
         Ok(())
@@ -155,6 +160,7 @@ impl<'a> Heap<'a> {
         let (block, holder) = split(record.word.load(Relaxed));
         let header = self.block(block)?;
         record.word.store(0, Relaxed);
+        fault::point_named("record-cleared");
         holders::forget_one(self, self.holder(holder)?);
         let next = record.next.load(Relaxed);
         let mut place = &header.first;
@@ -164,6 +170,7 @@ impl<'a> Heap<'a> {
                 0 => return Err(damaged()),
                 found if found == at => {
                     place.store(next, Relaxed);
+                    fault::point_named("record-unlinked");
                     self.put_record(at)?;
                     return if header.first.load(Relaxed) == 0 { self.free(block) } else { Ok(()) };
                 }
@@ -198,6 +205,7 @@ impl<'a> Heap<'a> {
             return Ok(());
         }
         block.kind.store(0, Relaxed);
+        fault::point_named("block-cleared");
         self.put(class, at, &block.first)
     }
 
@@ -250,7 +258,9 @@ impl<'a> Heap<'a> {
         self.0.address(start)?;
         let place: &std::sync::atomic::AtomicU8 = self.0.part(slab_class_offset(slab))?;
         place.store(class as u8 + 1, Relaxed);
+        fault::point_named("slab-classed");
         self.0.header()?.slabs.store(slab as u32 + 1, Release);
+        fault::point_named("slab-counted");
         list.fresh_end.store(((start + SLAB) / GRANULE) as u32, Relaxed);
         list.fresh.store((start / GRANULE + cell_size(class) / GRANULE) as u32, Relaxed);
         Ok((start / GRANULE) as u32)

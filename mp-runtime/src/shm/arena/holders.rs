@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
+    fault,
     sys::fcntl_locking,
 };
 
@@ -44,6 +45,7 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
         {
             holder.records.store(0, Relaxed);
             holder.used.store(user, Relaxed);
+            fault::point_named("holder-used");
             header.holders.store(header.holders.load(Relaxed) + 1, Relaxed);
             header.next_holder.store(number + 1, Relaxed);
             return Ok(number);

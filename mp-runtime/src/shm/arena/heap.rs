@@ -128,8 +128,7 @@ impl<'a> Heap<'a> {
         let (record, header) = (self.record(at)?, self.block(block)?);
         let count = &self.holder(holder)?.records;
         record.stake.store(0, Relaxed);
-        record.next.store(header.first.load(Relaxed), Relaxed);
-        header.first.store(at, Relaxed);
+        self.link(at, record, header)?;
         count.store(count.load(Relaxed) + 1, Relaxed);
         fault::point_named("record-linked");
         record.word.store(record_word(block, holder), Release);
@@ -162,22 +161,29 @@ impl<'a> Heap<'a> {
         record.word.store(0, Relaxed);
         fault::point_named("record-cleared");
         holders::forget_one(self, self.holder(holder)?);
-        let next = record.next.load(Relaxed);
-        let mut place = &header.first;
-        // A chain longer than all records is a ring that somebody else has made.
-        for _ in 0..MAX_HOLDERS * 64 {
-            match place.load(Relaxed) {
-                0 => return Err(damaged()),
-                found if found == at => {
-                    place.store(next, Relaxed);
-                    fault::point_named("record-unlinked");
-                    self.put_record(at)?;
-                    return if header.first.load(Relaxed) == 0 { self.free(block) } else { Ok(()) };
-                }
-                other => place = &self.record(other)?.next,
-            }
+        let (previous, next) = (record.previous.load(Relaxed), record.next.load(Relaxed));
+        if next != 0 {
+            self.record(next)?.previous.store(previous, Relaxed);
         }
-        Err(damaged())
+        match previous {
+            0 => header.first.store(next, Relaxed),
+            previous => self.record(previous)?.next.store(next, Relaxed),
+        }
+        fault::point_named("record-unlinked");
+        self.put_record(at)?;
+        if header.first.load(Relaxed) == 0 { self.free(block) } else { Ok(()) }
+    }
+
+    /// Makes it the first record of its block.
+    pub(super) fn link(&self, at: u32, record: &Record, block: &BlockHeader) -> Result<()> {
+        let next = block.first.load(Relaxed);
+        if next != 0 {
+            self.record(next)?.previous.store(at, Relaxed);
+        }
+        record.previous.store(0, Relaxed);
+        record.next.store(next, Relaxed);
+        block.first.store(at, Relaxed);
+        Ok(())
     }
 
     /// All records of a block.

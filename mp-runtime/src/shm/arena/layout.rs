@@ -81,7 +81,9 @@ pub(super) struct Record {
     pub(super) next: AtomicU32,
     /// What the holder has taken of the block (permits), to be given back should it die.
     pub(super) stake: AtomicU32,
-    pub(super) unused: [AtomicU64; 2],
+    /// The record before; zero: the first of its block.
+    pub(super) previous: AtomicU32,
+    pub(super) unused: [AtomicU32; 3],
 }
 
 const _: () = assert!(size_of::<Header>() <= HOLDERS && size_of::<Record>() == GRANULE);

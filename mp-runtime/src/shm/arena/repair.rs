@@ -34,8 +34,7 @@ impl Heap<'_> {
             let named = self.block(block).ok().filter(|named| block != 0 && named.kind.load(Relaxed) != 0);
             match (named, self.holder(holder)) {
                 (Some(block), Ok(holder)) => {
-                    record.next.store(block.first.load(Relaxed), Relaxed);
-                    block.first.store(at, Relaxed);
+                    self.link(at, record, block)?;
                     holder.records.store(holder.records.load(Relaxed) + 1, Relaxed);
                     // Its place was about to be taken, or left.
                     used += u32::from(holder.used.swap(1, Relaxed) == 0);

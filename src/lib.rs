@@ -98,6 +98,12 @@ pub use mp_runtime::{Array, ArrayGuard, Atomic, Number, RawArray, RawValue, Valu
 pub use mp_runtime::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 
 #[doc(inline)]
+pub use mp_runtime::{
+    KeptMappings, LentSlice, PooledSliceMut, Rejoin, Rejoined, SharedArray, SharedSlice, SharedSliceMut, SharedWindow,
+    SlicePool, SplitError,
+};
+
+#[doc(inline)]
 pub use mp_runtime::{Ended, Error, ExitStatus, Panic, ResourceUsage, Result};
 
 #[doc(inline)]

@@ -18,6 +18,10 @@ mod values;
 pub use codec::Handle;
 pub use error::{Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
+pub use memory::{
+    KeptMappings, LentSlice, PooledSliceMut, Rejoin, Rejoined, SharedArray, SharedSlice, SharedSliceMut, SharedWindow,
+    SlicePool, SplitError,
+};
 pub use memory::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 pub use process::{
     AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,

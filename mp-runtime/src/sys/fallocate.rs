@@ -1,8 +1,16 @@
 //! `fallocate(2)`: memory that is there before it is written to.
 
-use std::{io, os::fd::AsFd};
+use std::{io, num::NonZeroUsize, os::fd::AsFd};
 
-use nix::{fcntl::FallocateFlags, sys::statvfs::fstatvfs};
+use nix::{
+    fcntl::FallocateFlags,
+    sys::{
+        mman::{MapFlags, ProtFlags, mmap_anonymous, munmap},
+        statvfs::fstatvfs,
+    },
+};
+
+use super::getrlimit::check_file_size;
 
 /// What is asked for at once: a signal makes the kernel give up all of one request, and it must get through some time.
 const STEP: i64 = 4 << 20;
@@ -25,5 +33,36 @@ pub(crate) fn fallocate(file: impl AsFd, size: i64) -> io::Result<()> {
             Err(error) => return Err(error.into()),
         }
     }
+    Ok(())
+}
+
+/// Lets a memfd be `size` bytes long, of which it has `from` already, with memory under all of them, zeroed. Without
+/// it a first touch that the kernel has no page for is SIGBUS.
+///
+/// ENOMEM, ENOSPC: there is no memory for it, as far as the kernel says so beforehand. EFBIG: the limit of file sizes.
+pub(crate) fn allocate(memfd: impl AsFd, from: usize, size: usize) -> io::Result<()> {
+    check_file_size(size as u64)?;
+    would_be_granted(size.saturating_sub(from))?;
+    let mut end = from;
+    while end < size {
+        let step = (STEP as usize).min(size - end);
+        match nix::fcntl::fallocate(&memfd, FallocateFlags::empty(), end as i64, step as i64) {
+            Ok(()) => end += step,
+            Err(nix::Error::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Asks whether the kernel would grant so much memory to a private mapping. A memfd's it grants page by page, and what is
+/// plainly too much would end in the out-of-memory killer.
+fn would_be_granted(length: usize) -> io::Result<()> {
+    let Some(length) = NonZeroUsize::new(length).filter(|length| length.get() > STEP as usize) else { return Ok(()) };
+    let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+    // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { mmap_anonymous(None, length, access, MapFlags::MAP_PRIVATE) }?;
+    // SAFETY: the mapping made above, of which nobody else knows.
+    unsafe { munmap(start, length.get()) }?;
     Ok(())
 }

@@ -5,3 +5,11 @@ pub(crate) fn is_secure() -> bool {
     // SAFETY: takes an integer, returns an integer.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
+
+/// The size of a page, which is what mappings are made of.
+pub(crate) fn page_size() -> usize {
+    // SAFETY: takes an integer, returns an integer.
+    let size = unsafe { libc::getauxval(libc::AT_PAGESZ) } as usize;
+    // Every kernel says it.
+    size.max(4096)
+}

@@ -22,6 +22,7 @@ pub(crate) mod init_array;
 pub(crate) mod madvise;
 pub(crate) mod memfd;
 pub(crate) mod pidfd;
+pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod recvmsg;
 pub(crate) mod robust_list;

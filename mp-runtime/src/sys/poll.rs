@@ -25,6 +25,7 @@ enum When {
 
 impl Deadline {
     pub(crate) const NEVER: Self = Self(When::Never);
+    pub(crate) const NOW: Self = Self(When::Now);
 
     /// A duration beyond what the clock can hold is for ever.
     pub(crate) fn after(timeout: Duration) -> Self {
@@ -85,6 +86,14 @@ pub(crate) fn writable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
 pub(crate) fn is_hung_up(fd: impl AsFd) -> io::Result<bool> {
     // nix does not name it.
     one(fd, PollFlags::from_bits_retain(libc::POLLRDHUP), Deadline::after(Duration::ZERO))
+}
+
+/// Waits until all writers of one of these pipes are gone, whatever they wrote. Returns whether that came before the
+/// deadline.
+pub(crate) fn any_hung_up(pipes: &[BorrowedFd<'_>], deadline: Deadline) -> io::Result<bool> {
+    // POLLHUP comes unasked.
+    let mut polled: Vec<_> = pipes.iter().map(|pipe| PollFd::new(*pipe, PollFlags::empty())).collect();
+    Ok(poll(&mut polled, deadline)? > 0)
 }
 
 /// Waits until one of `fds` can be read, or its other side is gone, and returns the first such one's index.

@@ -125,7 +125,9 @@ impl<T: Pod> SharedSliceMut<T> {
     pub fn extend(&mut self, elements: impl IntoIterator<Item = T>) -> Result<()> {
         let mut elements = elements.into_iter();
         while let Some(element) = elements.next() {
-            self.reserve(elements.size_hint().0.saturating_add(1))?;
+            // It may promise too much.
+            let promised = self.reserve(elements.size_hint().0.saturating_add(1));
+            promised.or_else(|_| self.reserve(1))?;
             let start = self.length;
             let Some((first, rest)) = self.all_mut().get_mut(start..).and_then(<[T]>::split_first_mut) else { break };
             *first = element;
@@ -158,12 +160,15 @@ impl<T: Pod> SharedSliceMut<T> {
     fn reserve(&mut self, more: usize) -> Result<()> {
         let needed = elements::size_of::<T>(self.length.saturating_add(more))?;
         let has = self.memory.length();
-        if needed > has {
-            // By half, so that a push costs the same however many there are.
-            let wished = needed.max(has + has / 2).max(LEAST);
-            self.memory.grow(wished).map_err(no_memory)?;
+        if needed <= has {
+            return Ok(());
         }
-        Ok(())
+        // By half, so that a push costs the same however many there are; where that is too much, by what there may be.
+        let wishes = [has / 2, 0].map(|more| needed.max(has + more.max(LEAST)));
+        if wishes.iter().any(|wish| self.memory.grow(*wish).is_ok()) {
+            return Ok(());
+        }
+        self.memory.grow(needed).map_err(no_memory)
     }
 
     fn all_mut(&mut self) -> &mut [T] {

@@ -32,8 +32,13 @@ impl Building {
 
     /// Makes it longer, by zeros. If there is no memory for that, it is as before.
     pub(crate) fn grow(&mut self, length: usize) -> io::Result<()> {
-        fallocate::allocate(&self.memfd, self.pages.length(), length)?;
-        self.pages.grow(&self.memfd, length)
+        let has = self.pages.length();
+        let grown = fallocate::allocate(&self.memfd, has, length).and_then(|()| self.pages.grow(&self.memfd, length));
+        if grown.is_err() {
+            // What there was of it.
+            set_length(&self.memfd, has)?;
+        }
+        grown
     }
 
     /// Its first `length` bytes, from now on for everybody and for ever.
@@ -43,7 +48,7 @@ impl Building {
         // The kernel seals only what nobody has mapped to write.
         drop(pages);
         if longer {
-            ftruncate(&memfd, i64::try_from(length).map_err(io::Error::other)?)?;
+            set_length(&memfd, length)?;
         }
         memfd::seal(&memfd)?;
         Sealed::new(memfd, length)
@@ -59,4 +64,8 @@ impl Building {
         // SAFETY: as in `bytes`, mapped to write, and the only reference to it, as `self` is borrowed mutably.
         unsafe { slice::from_raw_parts_mut(self.pages.start().as_ptr(), self.pages.length()) }
     }
+}
+
+fn set_length(memfd: &OwnedFd, length: usize) -> io::Result<()> {
+    Ok(ftruncate(memfd, i64::try_from(length).map_err(io::Error::other)?)?)
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     messages::retyped,
-    support::{frame, owned, soak, wait_for, watchdog},
+    support::{WATCHDOG, frame, owned, soak, wait_for, watchdog},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
@@ -424,7 +424,8 @@ fn a_slice_is_free_when_nobody_has_it() -> mp::Result<()> {
     drop(one);
     assert!(pool.take_timeout(NOW)?.is_none());
     drop(clone);
-    let mut one = pool.take_timeout(NOW)?.unwrap();
+    // Not at once: whoever starts a process has a copy of every descriptor for a moment.
+    let mut one = pool.take_timeout(WATCHDOG)?.unwrap();
     one[99] = 7;
     let (sender, receiver) = mp::channel()?;
     sender.send(&one.lend())?;
@@ -433,7 +434,7 @@ fn a_slice_is_free_when_nobody_has_it() -> mp::Result<()> {
     assert_eq!(pool.take()?[99], 7);
     sender.send(&pool.take()?.lend())?;
     drop(receiver); // with the message
-    assert!(pool.take_timeout(NOW)?.is_some());
+    assert!(pool.take_timeout(WATCHDOG)?.is_some());
     let lent = other.lend();
     drop(pool);
     assert_eq!(lent[..], [0; 100]);
@@ -504,8 +505,7 @@ fn random_kills_of_readers_tear_nothing_and_block_nobody() -> mp::Result<()> {
     for reader in readers {
         reader.join()??;
     }
-    let both = [pool.take_timeout(NOW)?, pool.take_timeout(NOW)?];
-    assert!(both.iter().all(Option::is_some));
+    drop((pool.take()?, pool.take()?));
     Ok(())
 }
 

@@ -1,18 +1,20 @@
 //! How fast `multiprocess` is, next to the physical limit and its peers.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections] [--rounds 200]]
+//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices] [--rounds 200]]
 //! RUSTFLAGS="-C target-feature=+crt-static" \
 //!     cargo run --release --manifest-path benches/vs/Cargo.toml --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! The second one is the same for a static build, which needs no dynamic linker at every start. There are two
-//! groups, and both run unless one is named:
+//! The second one is the same for a static build, which needs no dynamic linker at every start. There are three
+//! groups, and all run unless one is named:
 //!
 //! - `start`: a child is started, gets a value, gives one back and is joined. The limit is std's `Command` that runs
 //!   this very program again, with a `u64` in and out through two pipes, and leaves at the top of `main`.
 //! - `connections`: messages between this process and children that stay. The limit is a bare SEQPACKET socket; of
 //!   64 MiB, a copy within one process.
+//! - `slices`: 64 MiB of shared memory, written here, sent, and read by a child. The limit is to write and read them in one
+//!   process.
 //!
 //! What is compared is measured in one run, turn by turn in shuffled order; the tables show medians and their
 //! ratios, the last lines which of the targets are reached. Large values have fewer turns than `--rounds` says: the
@@ -23,6 +25,7 @@ mod limit;
 mod python;
 mod report;
 mod rounds;
+mod slices;
 mod start;
 
 use std::{env, process::ExitCode};
@@ -64,6 +67,9 @@ fn run(options: Options) -> Result<(), Failure> {
     if options.connections {
         connections::compare(options.rounds, &mut report)?;
     }
+    if options.slices {
+        slices::compare(options.rounds.div_ceil(8), &mut report)?;
+    }
     report.print_verdicts();
     Ok(())
 }
@@ -71,16 +77,18 @@ fn run(options: Options) -> Result<(), Failure> {
 struct Options {
     start: bool,
     connections: bool,
+    slices: bool,
     rounds: usize,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { start: false, connections: false, rounds: 200 };
+        let mut options = Self { start: false, connections: false, slices: false, rounds: 200 };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "start" => options.start = true,
                 "connections" => options.connections = true,
+                "slices" => options.slices = true,
                 "--rounds" => {
                     let number = arguments.next().unwrap_or_default();
                     options.rounds = match number.parse() {
@@ -88,11 +96,11 @@ impl Options {
                         Ok(rounds) => rounds,
                     };
                 }
-                _ => return Err("usage: vs [start | connections] [--rounds N]".into()),
+                _ => return Err("usage: vs [start | connections | slices] [--rounds N]".into()),
             }
         }
-        if !options.start && !options.connections {
-            (options.start, options.connections) = (true, true);
+        if !options.start && !options.connections && !options.slices {
+            (options.start, options.connections, options.slices) = (true, true, true);
         }
         Ok(options)
     }

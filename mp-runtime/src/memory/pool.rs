@@ -105,7 +105,7 @@ impl<T: Pod> SlicePool<T> {
     }
 
     /// [`take`](Self::take), but it waits no longer than `timeout`; `None` if there was none in time. A duration of zero
-    /// does not wait.
+    /// does not wait; a process that is just being started may count as a reader for a moment.
     ///
     /// # Errors
     ///
@@ -119,7 +119,7 @@ impl<T: Pod> SlicePool<T> {
     /// let lent = pool.take()?.lend();
     /// assert!(pool.take_timeout(Duration::ZERO)?.is_none());
     /// drop(lent);
-    /// assert!(pool.take_timeout(Duration::ZERO)?.is_some());
+    /// assert!(pool.take_timeout(Duration::from_secs(10))?.is_some());
     /// # Ok(())
     /// # }
     /// ```

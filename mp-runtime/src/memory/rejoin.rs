@@ -88,7 +88,8 @@ impl<T: Pod> Rejoin<T> {
     }
 
     /// Waits until no window is out, so that [`join`](Self::join) returns at once, but no longer than `timeout`. Returns
-    /// whether that came in time. A duration of zero does not wait.
+    /// whether that came in time. A duration of zero does not wait; a process that is just being started may count as a holder
+    /// for a moment.
     ///
     /// # Errors
     ///
@@ -101,7 +102,7 @@ impl<T: Pod> Rejoin<T> {
     /// let (windows, rejoin) = mp::SharedArray::<u8>::zeroed(5)?.split(2)?;
     /// assert!(!rejoin.wait_timeout(Duration::ZERO)?);
     /// drop(windows);
-    /// assert!(rejoin.wait_timeout(Duration::ZERO)?);
+    /// assert!(rejoin.wait_timeout(Duration::from_secs(10))?);
     /// # Ok(())
     /// # }
     /// ```

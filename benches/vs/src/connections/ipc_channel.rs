@@ -85,7 +85,7 @@ pub(crate) fn memory(server: String, batch: u32) -> Served {
     answer_batches::<IpcSharedMemory>(server, batch)
 }
 
-fn answer_batches<M: Message + Serialize + DeserializeOwned>(server: String, batch: u32) -> Served {
+pub(crate) fn answer_batches<M: Message + Serialize + DeserializeOwned>(server: String, batch: u32) -> Served {
     let (messages, answers) = connect::<M>(server).map_err(|error| error.to_string())?;
     let receive = || match messages.recv() {
         Ok(message) => Ok(Some(message.weight())),

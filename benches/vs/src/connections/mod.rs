@@ -6,14 +6,14 @@
 
 mod bare;
 mod cpython;
-mod ipc_channel;
+pub(crate) mod ipc_channel;
 mod large;
-mod message;
+pub(crate) mod message;
 mod one_way;
 mod ours;
 mod pinned;
 mod round_trip;
-mod work;
+pub(crate) mod work;
 
 use crate::{Failure, report::Report};
 

@@ -51,6 +51,7 @@ pub struct SharedArray<T> {
     element: PhantomData<T>,
 }
 
+#[expect(clippy::type_complexity, reason = "a name for windows and rejoin would only have to be looked up")]
 impl<T: Pod> SharedArray<T> {
     /// `length` elements, all bytes of which are zero.
     ///
@@ -109,14 +110,14 @@ impl<T: Pod> SharedArray<T> {
     /// # use multiprocess as mp;
     /// # fn main() -> mp::Result<()> {
     /// let array = mp::SharedArray::<u8>::zeroed(8)?;
-    /// let array = array.split_at(&[9]).unwrap_err().into_array();
-    /// let (windows, _rejoin) = array.split_at(&[3, 4])?;
+    /// let array = array.split_at_indices(&[9]).unwrap_err().into_array();
+    /// let (windows, _rejoin) = array.split_at_indices(&[3, 4])?;
     /// let ranges: Vec<_> = windows.iter().map(mp::SharedWindow::range).collect();
     /// assert_eq!(ranges, [0..3, 3..4, 4..8]);
     /// # Ok(())
     /// # }
     /// ```
-    pub fn split_at(self, indices: &[usize]) -> Result<(Vec<SharedWindow<T>>, Rejoin<T>), SplitError<T>> {
+    pub fn split_at_indices(self, indices: &[usize]) -> Result<(Vec<SharedWindow<T>>, Rejoin<T>), SplitError<T>> {
         if !indices.is_sorted() || indices.last().is_some_and(|last| *last > self.length) {
             let error = format!("an array of {} elements cannot be split at {indices:?}", self.length);
             return Err(SplitError { error: Error::invalid(error), array: self });
@@ -126,12 +127,13 @@ impl<T: Pod> SharedArray<T> {
         self.divide(indices.len() + 1, starts.zip(ends).map(|(start, end)| end - start))
     }
 
-    /// Windows of `length` elements, the last of which has what is left: as [`slice::chunks_mut`].
+    /// Windows of `length` elements, the last of which has what is left, as [`slice::chunks_mut`] has it; of rows, if that is how
+    /// long a row is.
     ///
     /// # Errors
     ///
     /// [`SplitError`], which has the array in it: for chunks of no elements, for more than 4096 of them; EMFILE.
-    pub fn chunks(self, length: usize) -> Result<(Vec<SharedWindow<T>>, Rejoin<T>), SplitError<T>> {
+    pub fn split_chunks(self, length: usize) -> Result<(Vec<SharedWindow<T>>, Rejoin<T>), SplitError<T>> {
         if length == 0 {
             return Err(SplitError { error: Error::invalid("windows of no elements have no end"), array: self });
         }

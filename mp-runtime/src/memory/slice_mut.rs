@@ -144,7 +144,7 @@ impl<T: Pod> SharedSliceMut<T> {
     /// Makes it immutable, and a value that can be sent. Nothing is copied; room that was not used is given back.
     ///
     /// It is unmapped, sealed and mapped again, as the kernel seals only what nobody can write to: for 64 MiB some 2 ms, and
-    /// this process's next look at it costs as much as a first one (see the page on [shared memory](crate::_docs)).
+    /// this process's next look at it costs as much as a first one.
     ///
     /// # Errors
     ///

@@ -69,7 +69,7 @@
 //!
 //! # Longer texts
 //!
-//! [Connections](_docs::connections), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Connections](_docs::connections), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;

@@ -40,19 +40,22 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
             &mut || {
                 repeat(|| {
                     sender.send(&slice)?;
-                    Ok(drop(receiver.recv()?))
+                    receiver.recv()?;
+                    Ok(())
                 })
             },
             &mut || {
                 repeat(|| {
                     lent_sender.send(&lent)?;
-                    Ok(drop(lent_receiver.recv()?))
+                    lent_receiver.recv()?;
+                    Ok(())
                 })
             },
             &mut || {
                 repeat(|| {
                     their_sender.send(theirs.clone())?;
-                    Ok(drop(their_receiver.recv()?))
+                    their_receiver.recv()?;
+                    Ok(())
                 })
             },
         ],

@@ -12,7 +12,7 @@ use std::{
 use multiprocess as mp;
 use serde::{Deserialize, Serialize};
 
-use super::support::{eventually, kill_at_random, soak, spin, watchdog, watchdog_of_soak};
+use super::support::{eventually, is_waiting, kill_at_random, soak, spin, watchdog, watchdog_of_soak};
 
 /// Nobody has to wait so long, whoever is killed.
 const LONG: Duration = Duration::from_secs(60);
@@ -351,6 +351,28 @@ fn set_and_notify_wait_for_no_dead_waiter() -> mp::Result<()> {
     dead.join().unwrap_err();
     condition.notify(1);
     assert!(alive.join()??);
+    Ok(())
+}
+
+#[test]
+fn who_is_woken_and_killed_passes_the_wake_up_on() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let (condition, ready) = (mp::Condition::new()?, mp::Event::new()?);
+    let mut children = Vec::new();
+    for _ in 0..2 {
+        children.push(mp::spawn(waits_for_condition, (condition.clone(), ready.clone()))?);
+        ready.wait();
+        ready.clear();
+        drop(condition.lock()?); // it waits now
+        eventually("it to sleep", || is_waiting(children[children.len() - 1].pid()));
+    }
+    let guard = condition.lock()?;
+    condition.notify(1);
+    // The one that has waited longest is awake, and needs the lock.
+    children[0].kill()?;
+    children[0].join().unwrap_err();
+    drop(guard);
+    assert!(children[1].join()??, "it was not woken in the other's place");
     Ok(())
 }
 

@@ -187,3 +187,25 @@ fn raw_memory_is_atomics() -> mp::Result<()> {
     assert!(bytes.len() == 5 && bytes.iter().all(|byte| byte.load(SeqCst) == 3));
     Ok(())
 }
+
+#[mp::process_target]
+fn fills(array: mp::Array<u64>, raw: mp::RawArray<AtomicU32>) -> mp::Result<(usize, usize)> {
+    array.with(|slice| (0..).zip(slice).for_each(|(number, element)| *element = number))?;
+    raw.iter().for_each(|atomic| atomic.store(7, SeqCst));
+    Ok((array.len(), raw.len()))
+}
+
+#[test]
+fn large_arrays_have_memory_of_their_own() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    for length in [8_000, 8_180, 8_190, 8_192, 8_200, 1_000_003] {
+        let (array, raw) = (mp::Array::<u64>::new(length)?, mp::RawArray::<AtomicU32>::new(length * 2)?);
+        assert!(array.to_vec()?.iter().all(|number| *number == 0));
+        let lengths = mp::spawn(fills, (array.clone(), raw.clone()))?.join()??;
+        assert_eq!(lengths, (length, length * 2));
+        assert!((0..).zip(array.lock()?.iter()).all(|(number, element)| number == *element));
+        assert!(raw.iter().all(|atomic| atomic.load(SeqCst) == 7));
+    }
+    assert!(mp::RawArray::<AtomicU32>::new(usize::MAX / 8).is_err());
+    Ok(())
+}

@@ -12,7 +12,7 @@ use std::{
 use bytemuck::Pod;
 
 use super::{
-    Atomic,
+    Atomic, Extent,
     arena::{Part, Shared},
     layouts::{ArrayPart, RawPart},
 };
@@ -27,12 +27,12 @@ pub(crate) fn words<P: Part>(shared: &Shared<P>) -> &[AtomicU64] {
 
 /// What lies in raw memory, as atomics.
 #[inline]
-pub(crate) fn atomics<A: Atomic>(shared: &Shared<RawPart>) -> &[A] {
+pub(crate) fn atomics<A: Atomic>(raw: &Extent<RawPart>) -> &[A] {
     // SAFETY: as in `words`; `Atomic` says that any bytes are one, and eight bytes' alignment is enough.
-    unsafe { slice::from_raw_parts(shared.behind_address().cast().as_ptr(), shared.behind() / size_of::<A>()) }
+    unsafe { slice::from_raw_parts(raw.address().cast().as_ptr(), raw.bytes() / size_of::<A>()) }
 }
 
-/// How many bytes behind a part are enough for `count` of `T`, wherever the first may have to begin for its alignment.
+/// How many bytes are enough for `count` of `T`, wherever the first may have to begin for its alignment.
 pub(crate) fn bytes_for<T>(count: usize) -> Option<usize> {
     count.checked_mul(size_of::<T>())?.checked_add(padding_of::<T>())
 }
@@ -52,18 +52,18 @@ pub(crate) struct Borrowed<'a, T> {
 }
 
 impl<'a, T: Pod> Borrowed<'a, T> {
-    /// The elements behind the part. The caller has just locked its mutex: this now holds the lock, and releases it.
-    pub(crate) fn new(shared: &'a Shared<ArrayPart>) -> Self {
-        let (behind, count) = (shared.behind_address(), Self::length(shared));
-        let skipped = behind.align_offset(align_of::<T>()).min(shared.behind());
-        // SAFETY: inside what is behind the part, or just at its end.
-        let first = unsafe { behind.add(skipped) }.cast();
-        Self { mutex: &shared.mutex, first, count, thread: PhantomData, elements: PhantomData }
+    /// The elements. The caller has just locked its mutex: this now holds the lock, and releases it.
+    pub(crate) fn new(array: &'a Extent<ArrayPart>) -> Self {
+        let (start, count) = (array.address(), Self::length(array));
+        let skipped = start.align_offset(align_of::<T>()).min(array.bytes());
+        // SAFETY: inside the bytes of the array, or just at their end.
+        let first = unsafe { start.add(skipped) }.cast();
+        Self { mutex: &array.mutex, first, count, thread: PhantomData, elements: PhantomData }
     }
 
-    /// How many elements there are behind the part.
-    pub(crate) fn length(shared: &Shared<ArrayPart>) -> usize {
-        let room = shared.behind().saturating_sub(padding_of::<T>());
+    /// How many elements there are.
+    pub(crate) fn length(array: &Extent<ArrayPart>) -> usize {
+        let room = array.bytes().saturating_sub(padding_of::<T>());
         room.checked_div(size_of::<T>()).unwrap_or(0)
     }
 
@@ -77,7 +77,7 @@ impl<T: Pod> Deref for Borrowed<'_, T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: so many are there behind the part, aligned; the memory stays mapped for the lifetime; any bytes are a `T`; and
+        // SAFETY: so many are there, aligned; the memory stays mapped for the lifetime; any bytes are a `T`; and
         // while this holds the lock nobody else refers to them, in this process or another.
         unsafe { slice::from_raw_parts(self.first.as_ptr(), self.count) }
     }

@@ -17,7 +17,10 @@ const WORTH_HUGE_PAGES: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
+    /// By one at a time, who is in this process.
     Write,
+    /// By all who have it, and who agree on how.
+    Share,
 }
 
 /// It is no slice: what is in there may change, unless the memfd's seals or a protocol says otherwise.
@@ -40,7 +43,7 @@ impl Pages {
         };
         let protection = match access {
             Access::Read => ProtFlags::PROT_READ,
-            Access::Write => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+            Access::Write | Access::Share => ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
         };
         let offset = i64::try_from(offset).map_err(io::Error::other)?;
         // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
@@ -48,6 +51,8 @@ impl Pages {
         let pages = Self { start, length };
         if access == Access::Write {
             pages.keep_from_forks()?;
+        }
+        if access != Access::Read {
             pages.advise_huge();
         }
         Ok(pages)

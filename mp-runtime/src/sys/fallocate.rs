@@ -24,16 +24,7 @@ pub(crate) fn fallocate(file: impl AsFd, size: i64) -> io::Result<()> {
     if has_limit && size as u64 > system.blocks_available().saturating_mul(system.fragment_size()) {
         return Err(io::Error::from_raw_os_error(libc::ENOSPC));
     }
-    let mut done = 0;
-    while done < size {
-        let step = STEP.min(size - done);
-        match nix::fcntl::fallocate(&file, FallocateFlags::empty(), done, step) {
-            Ok(()) => done += step,
-            Err(nix::Error::EINTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+    in_steps(file, 0, size)
 }
 
 /// Lets a memfd be `size` bytes long, of which it has `from` already, with memory under all of them, zeroed. Without
@@ -43,11 +34,16 @@ pub(crate) fn fallocate(file: impl AsFd, size: i64) -> io::Result<()> {
 pub(crate) fn allocate(memfd: impl AsFd, from: usize, size: usize) -> io::Result<()> {
     check_file_size(size as u64)?;
     would_be_granted(size.saturating_sub(from))?;
-    let mut end = from;
-    while end < size {
-        let step = (STEP as usize).min(size - end);
-        match nix::fcntl::fallocate(&memfd, FallocateFlags::empty(), end as i64, step as i64) {
-            Ok(()) => end += step,
+    let length = |bytes: usize| i64::try_from(bytes).map_err(|_| io::Error::from_raw_os_error(libc::EFBIG));
+    in_steps(memfd, length(from)?, length(size)?)
+}
+
+fn in_steps(file: impl AsFd, from: i64, end: i64) -> io::Result<()> {
+    let mut done = from;
+    while done < end {
+        let step = STEP.min(end - done);
+        match nix::fcntl::fallocate(&file, FallocateFlags::empty(), done, step) {
+            Ok(()) => done += step,
             Err(nix::Error::EINTR) => {}
             Err(errno) => return Err(errno.into()),
         }

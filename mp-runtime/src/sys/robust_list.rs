@@ -89,10 +89,10 @@ fn introduce() -> io::Result<u32> {
     extern "C" fn forked() {
         OWN.with(|own| own.tid.set(0));
     }
-    // SAFETY: the handler touches nothing but a plain thread-local, and this crate is never unloaded.
     FORKS.call_once(|| {
-        // Where that fails, a thread that forks and goes on in the child finds its locks held by itself.
-        let _ = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
+        // Where that fails, a thread that forks and goes on in the child takes its locks for its own.
+        // SAFETY: the handler touches nothing but a plain thread-local, and this crate is never unloaded.
+        let _failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
     });
 
     let mut head: *const Head = ptr::null();

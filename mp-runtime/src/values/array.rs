@@ -10,10 +10,11 @@ use std::{
 
 use bytemuck::Pod;
 
+use super::storage;
 use crate::{
     error::{Error, LockError, Result, RobustGuard},
     shm::{
-        arena::Shared,
+        Extent,
         cells::{Borrowed, bytes_for},
         layouts::ArrayPart,
     },
@@ -49,24 +50,25 @@ use crate::{
 /// # }
 /// ```
 pub struct Array<T: Pod> {
-    shared: Arc<Shared<ArrayPart>>,
+    shared: Arc<Extent<ArrayPart>>,
     element: PhantomData<T>,
 }
 
-handle!(Array<T: Pod>, ArrayPart);
+handle!(Array<T: Pod>, |array, serializer| storage::serialize(array, serializer), |deserializer| storage::deserialize(deserializer));
 
 impl<T: Pod> Array<T> {
     /// So many values, all zero.
     ///
     /// # Errors
     ///
-    /// Memory is used up; a `T` without a size; others as [`Lock::new`](crate::Lock::new).
+    /// Memory is used up; a `T` without a size; others as [`Lock::new`](crate::Lock::new). Beyond 64 KiB an array has a descriptor of
+    /// its own, and all of its memory from the beginning.
     pub fn new(length: usize) -> Result<Self> {
         let bytes = bytes_for::<T>(length).filter(|_| size_of::<T>() > 0);
         let Some(bytes) = bytes else {
             return Err(Error::invalid(format!("an array of {length} values of {} bytes cannot be", size_of::<T>())));
         };
-        Ok(Self::from_shared(Arc::new(Shared::new(bytes)?)))
+        Ok(Self::from_shared(Arc::new(Extent::new(bytes)?)))
     }
 
     /// As many values as `values` has, and the same.
@@ -113,7 +115,7 @@ impl<T: Pod> Array<T> {
     ///
     /// As [`lock`](Self::lock); `change` was then not called.
     pub fn with<R>(&self, change: impl FnOnce(&mut [T]) -> R) -> Result<R> {
-        Ok(change(&mut *self.lock()?))
+        Ok(change(&mut self.lock()?))
     }
 
     /// The element at `index`.
@@ -168,12 +170,12 @@ impl<T: Pod> Array<T> {
         Error::invalid(format!("there is no element {index} in an array of {}", self.len()))
     }
 
-    fn from_shared(shared: Arc<Shared<ArrayPart>>) -> Self {
+    fn from_shared(shared: Arc<Extent<ArrayPart>>) -> Self {
         Self { shared, element: PhantomData }
     }
 
-    fn received(shared: Arc<Shared<ArrayPart>>) -> Result<Self> {
-        match shared.behind().checked_sub(bytes_for::<T>(0).unwrap_or(0)).map(|bytes| bytes.checked_rem(size_of::<T>()))
+    fn received(shared: Arc<Extent<ArrayPart>>) -> Result<Self> {
+        match shared.bytes().checked_sub(bytes_for::<T>(0).unwrap_or(0)).map(|bytes| bytes.checked_rem(size_of::<T>()))
         {
             Some(Some(0)) => Ok(Self::from_shared(shared)),
             _ => Err(Error::decode(format!("the array that came is not of values of {} bytes", size_of::<T>()))),

@@ -2,6 +2,7 @@
 
 mod array;
 mod raw;
+mod storage;
 mod value;
 
 pub use array::{Array, ArrayGuard};

@@ -2,9 +2,10 @@
 
 use std::{fmt, marker::PhantomData, ops::Deref, sync::Arc};
 
+use super::storage;
 use crate::{
     error::{Error, Result},
-    shm::{Atomic, arena::Shared, cells::atomics, layouts::RawPart},
+    shm::{Atomic, Extent, cells::atomics, layouts::RawPart},
     sync::handle,
 };
 
@@ -81,23 +82,24 @@ impl<A: Atomic> Deref for RawValue<A> {
 /// # }
 /// ```
 pub struct RawArray<A: Atomic> {
-    shared: Arc<Shared<RawPart>>,
+    shared: Arc<Extent<RawPart>>,
     element: PhantomData<A>,
 }
 
-handle!(RawArray<A: Atomic>, RawPart);
+handle!(RawArray<A: Atomic>, |raw, serializer| storage::serialize(raw, serializer), |deserializer| storage::deserialize(deserializer));
 
 impl<A: Atomic> RawArray<A> {
     /// So many numbers, all zero.
     ///
     /// # Errors
     ///
-    /// They take more than 64 KiB (see [`SharedArray`](crate::SharedArray)); others as [`Lock::new`](crate::Lock::new).
+    /// Memory is used up; others as [`Lock::new`](crate::Lock::new). Beyond 64 KiB they have a descriptor of their own, and all of their
+    /// memory from the beginning.
     pub fn new(length: usize) -> Result<Self> {
         let Some(bytes) = length.checked_mul(size_of::<A>()) else {
             return Err(Error::invalid(format!("{length} numbers are more than memory has")));
         };
-        Ok(Self::from_shared(Arc::new(Shared::new(bytes)?)))
+        Ok(Self::from_shared(Arc::new(Extent::new(bytes)?)))
     }
 
     /// As many numbers as `numbers` has, and the same.
@@ -113,12 +115,12 @@ impl<A: Atomic> RawArray<A> {
         Ok(new)
     }
 
-    fn from_shared(shared: Arc<Shared<RawPart>>) -> Self {
+    fn from_shared(shared: Arc<Extent<RawPart>>) -> Self {
         Self { shared, element: PhantomData }
     }
 
-    fn received(shared: Arc<Shared<RawPart>>) -> Result<Self> {
-        if !shared.behind().is_multiple_of(size_of::<A>()) {
+    fn received(shared: Arc<Extent<RawPart>>) -> Result<Self> {
+        if !shared.bytes().is_multiple_of(size_of::<A>()) {
             return Err(Error::decode("the raw memory that came is not of numbers of this size"));
         }
         Ok(Self::from_shared(shared))

@@ -63,7 +63,7 @@ impl Block {
     fn found(arena: &Arc<Arena>, heap: &Heap<'_>, (at, record): (u32, u32), pid: u32) -> Result<Self> {
         let header = heap.block(at)?;
         let length = usize::try_from(header.length.load(Ordering::Relaxed)).unwrap_or(usize::MAX);
-        if class_of(length).is_none_or(|class| at as usize * GRANULE % cell_size(class) != 0) {
+        if class_of(length).is_none_or(|class| !(at as usize * GRANULE).is_multiple_of(cell_size(class))) {
             return Err(damaged());
         }
         let content = arena.address(at as usize * GRANULE + size_of::<BlockHeader>())?;

@@ -74,7 +74,7 @@ impl<'a> Heap<'a> {
             return Err(damaged());
         }
         let class = self.slab_class(slab)?;
-        if (offset - HEAP) % cell_size(class) == 0 { Ok(class) } else { Err(damaged()) }
+        if (offset - HEAP).is_multiple_of(cell_size(class)) { Ok(class) } else { Err(damaged()) }
     }
 
     pub(super) fn record(&self, at: u32) -> Result<&'a Record> {

@@ -17,6 +17,9 @@ pub(super) const MAX_HOLDERS: usize = 1 << 14;
 /// Class 0 is records; the cells of class `n` are `32 << n` bytes.
 pub(super) const CLASSES: usize = 12;
 
+/// The most bytes that a block can hold.
+pub(crate) const MAX_BLOCK: usize = cell_size(CLASSES - 1) - size_of::<BlockHeader>();
+
 const HOLDERS: usize = 4 << 10;
 const SLAB_CLASSES: usize = HOLDERS + MAX_HOLDERS * size_of::<Holder>();
 /// Where the first slab begins.

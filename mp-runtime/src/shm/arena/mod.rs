@@ -27,5 +27,6 @@ pub(crate) use arena::Arena;
 pub(crate) use block::Block;
 #[cfg(any(test, feature = "faults"))]
 pub use census::shared_census;
+pub(crate) use layout::MAX_BLOCK;
 pub(crate) use shared::{Part, Shared};
 pub(crate) use transit::Transit;

@@ -80,8 +80,10 @@ impl<P: Part> fmt::Debug for Shared<P> {
 pub(super) fn mutexes_of<'a>(content: NonNull<u8>, kind: u32) -> impl Iterator<Item = &'a RobustMutex> {
     let count = KINDS.get((kind as usize).wrapping_sub(1)).map_or(0, |(_, mutexes)| *mutexes);
     (0..count).map(move |index| {
-        // SAFETY: a block of that kind begins with so many of them, and its memory is mapped: callers have it, or the arena's lock.
-        unsafe { content.cast::<RobustMutex>().add(index).as_ref() }
+        // SAFETY: a block of that kind begins with so many of them.
+        let mutex = unsafe { content.cast::<RobustMutex>().add(index) };
+        // SAFETY: mapped, aligned, and made of atomics: callers have the block, or the arena's lock.
+        unsafe { mutex.as_ref() }
     })
 }
 

@@ -1,7 +1,7 @@
 //! How those who wait learn of a death that nobody announces.
 //!
 //! The kernel tells the waiters of a lock that its holder has died, and nobody else. A permit, a place at a barrier, a
-//! wake-up that was taken and not used: for these, who waits looks at the others now and then.
+//! wake-up that was taken and not used, or was never sent: for these, who waits looks now and then.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering::SeqCst},

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::handle;
+use super::{death, handle};
 use crate::{
     error::Result,
     shm::{arena::Shared, layouts::EventPart},
@@ -16,7 +16,8 @@ use crate::{
 /// A flag that processes and threads can wait for: Python's `Event`.
 ///
 /// Clones, and what arrives where it is sent, are the same event. Each call is one step: whoever is killed leaves it whole, and
-/// nobody waits for the dead. A waiter that [`set`](Self::set) has woken returns, even if [`clear`](Self::clear) follows at once.
+/// nobody waits for the dead. If a process is killed in [`set`](Self::set) itself, the event is set or not, and if it is, those who
+/// wait return within about a tenth of a second. A waiter that [`set`](Self::set) has woken returns, even if [`clear`](Self::clear) follows at once.
 ///
 /// # Examples
 ///
@@ -126,7 +127,8 @@ impl EventPart {
         }
         self.waiting.fetch_add(1, SeqCst);
         while self.state.load(SeqCst) == seen && !deadline.is_over() {
-            futex::wait(&self.state, seen, deadline.rest());
+            // Not for ever: who has set it may be killed before it wakes anyone, and the next one to set it has nothing to do.
+            death::sleep(&self.state, seen, deadline);
         }
         self.waiting.fetch_sub(1, SeqCst);
         self.state.load(SeqCst) != seen

@@ -304,25 +304,29 @@ impl Barrier {
     fn sleep(&self, generation: u32, deadline: Deadline) -> Result<(), BrokenBarrier> {
         let part = &self.shared;
         while part.generation.load(SeqCst) == generation {
-            let reason = if deadline.is_over() {
-                Some(OthersTimedOut)
-            } else {
-                match death::sleep(&part.generation, generation, deadline) {
-                    Look::Now if self.has_dead()? => Some(PartyDied),
-                    _ => None,
-                }
-            };
-            let Some(reason) = reason else { continue };
+            let late = deadline.is_over();
+            if !late && death::sleep(&part.generation, generation, deadline) == Look::Later {
+                continue;
+            }
+            // Looks with the lock held: a death is found only once, and the last one to come must not be let
+            // through between its being found and what follows from it.
             let hold = self.hold()?;
-            if part.generation.load(SeqCst) == generation {
-                hold.end(BROKEN, Some(reason));
-                return Err(if reason == OthersTimedOut { TimedOut } else { reason });
+            if part.generation.load(SeqCst) != generation {
+                continue;
+            }
+            if late {
+                hold.end(BROKEN, Some(OthersTimedOut));
+                return Err(TimedOut);
+            }
+            if self.has_dead()? {
+                hold.end(BROKEN, Some(PartyDied));
+                return Err(PartyDied);
             }
         }
         self.outcome(generation)
     }
 
-    /// Whether somebody died who waited.
+    /// Whether somebody died who waited. The caller has the lock.
     fn has_dead(&self) -> Result<bool, BrokenBarrier> {
         let mut found = false;
         let looked = self.shared.block().stakes_of_the_dead(|_, stake| {

@@ -5,7 +5,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc,
-        atomic::Ordering::{Acquire, Release, SeqCst},
+        atomic::{
+            AtomicU32,
+            Ordering::{Acquire, Release, SeqCst},
+        },
     },
     time::Duration,
 };
@@ -266,7 +269,7 @@ impl Barrier {
             return Err(BrokenBarrier::of(part.outcome.load(Acquire)));
         }
         let (generation, index) = (part.generation.load(SeqCst), part.waiting.load(Acquire));
-        stake.fetch_add(1, SeqCst);
+        let _stake = Stake::leave(stake, generation);
         part.waiting.store(index + 1, Release);
         let passed = if index + 1 < part.parties.load(Acquire) {
             drop(hold);
@@ -274,7 +277,6 @@ impl Barrier {
         } else {
             self.open(hold, generation, action)
         };
-        stake.fetch_sub(1, SeqCst);
         passed.map(|()| index)
     }
 
@@ -326,12 +328,11 @@ impl Barrier {
         self.outcome(generation)
     }
 
-    /// Whether somebody died who waited. The caller has the lock.
+    /// Whether somebody died who waited in this generation. The caller has the lock.
     fn has_dead(&self) -> Result<bool, BrokenBarrier> {
-        let mut found = false;
+        let (mut found, generation) = (false, self.shared.generation.load(SeqCst));
         let looked = self.shared.block().stakes_of_the_dead(|_, stake| {
-            stake.store(0, SeqCst);
-            found = true;
+            found |= stake.swap(0, SeqCst) >> Stake::BITS == generation & Stake::COUNT;
         });
         looked.map(|()| found).map_err(|_| Failed)
     }
@@ -350,6 +351,29 @@ impl Barrier {
 
     fn received(shared: Arc<Shared<BarrierPart>>) -> Result<Self> {
         Ok(Self::from_shared(shared))
+    }
+}
+
+/// What a process has in its record of a barrier while threads of it wait: how many in the lower half, and in the upper half the lower
+/// half of the last generation in which one of them came. Who dies between the end of a generation and its return breaks none after it.
+struct Stake<'a>(&'a AtomicU32);
+
+impl<'a> Stake<'a> {
+    const BITS: u32 = 16;
+    const COUNT: u32 = (1 << Self::BITS) - 1;
+
+    fn leave(stake: &'a AtomicU32, generation: u32) -> Self {
+        let with_one_more = |old: u32| Some(generation << Self::BITS | ((old & Self::COUNT) + 1));
+        stake.fetch_update(SeqCst, SeqCst, with_one_more).ok();
+        Self(stake)
+    }
+}
+
+/// Also when an action panics: a stake that stays would be that of a dead party as soon as the process has ended.
+impl Drop for Stake<'_> {
+    fn drop(&mut self) {
+        let with_one_less = |old: u32| Some(if old & Self::COUNT > 1 { old - 1 } else { 0 });
+        self.0.fetch_update(SeqCst, SeqCst, with_one_less).ok();
     }
 }
 
@@ -391,5 +415,25 @@ impl fmt::Debug for Barrier {
             .field("waiting", &self.waiting())
             .field("broken", &self.is_broken())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_no_stake() -> Result<()> {
+        let alone = Barrier::new(1)?;
+        let panics = || alone.wait_with(|| std::panic::panic_any("on purpose"));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!(alone.shared.block().stake().load(SeqCst), 0);
+        assert_eq!(alone.wait(), Err(ActionPanicked));
+        alone.reset();
+        assert_eq!(alone.wait(), Ok(0));
+        assert_eq!(alone.shared.block().stake().load(SeqCst), 0);
+        Ok(())
     }
 }

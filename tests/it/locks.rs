@@ -347,14 +347,18 @@ fn who_waits_for_a_condition_hears_of_a_death_with_its_lock() -> mp::Result<()> 
 fn a_set_that_is_cleared_at_once_still_wakes() -> mp::Result<()> {
     let _watchdog = watchdog();
     let event = mp::Event::new()?;
-    for _ in 0..200 {
+    for _ in 0..50 {
         thread::scope(|scope| {
-            let waiter = scope.spawn(|| event.wait());
-            eventually("it to wait or be through", || {
-                event.set();
-                event.clear();
-                waiter.is_finished()
+            let (tell, told) = std::sync::mpsc::channel();
+            let waiter = scope.spawn(|| {
+                tell.send(nix::unistd::gettid().as_raw().cast_unsigned()).unwrap();
+                event.wait_timeout(Duration::from_secs(60))
             });
+            let waiter_is = told.recv().unwrap();
+            eventually("it to wait", || is_waiting(waiter_is));
+            event.set();
+            event.clear();
+            assert!(waiter.join().unwrap(), "it was set, be it for a moment");
         });
     }
     assert!(!event.is_set());

@@ -2,7 +2,17 @@
 
 use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
 
-use super::{arena::Arena, block::Block, layout::class_of, transit::Transit};
+use super::{
+    arena::Arena,
+    block::Block,
+    layout::class_of,
+    shared::{Part, Shared},
+    transit::Transit,
+};
+use crate::{
+    shm::layouts::{LockPart, kind_of},
+    sys::{poll::Deadline, robust_mutex::Locked},
+};
 
 fn census(arena: &Arena) -> (usize, usize, u32) {
     super::census::census(arena).unwrap()
@@ -102,4 +112,18 @@ fn damage_is_an_error() {
     for (at, record) in [(0, 0), (u32::MAX, u32::MAX), (block.at(), 1), (block.at() + 1, block.at())] {
         assert!(Block::adopt(&arena, at, record).is_err());
     }
+}
+
+#[test]
+fn a_block_with_a_lock_that_is_held_is_not_given_out_again() {
+    let arena = Arena::create().unwrap();
+    let lock = || Shared::<LockPart>::from_block(Block::new_in(&arena, kind_of(LockPart::NAME), 40).unwrap()).unwrap();
+    let (held, free) = (lock(), lock());
+    let (place_held, place_free) = (held.block().content(), free.block().content());
+    assert_eq!(held.mutex.lock(Deadline::NEVER).unwrap(), Locked::Yes);
+    // As if its guard had been forgotten.
+    drop((held, free));
+    let later: Vec<_> = (0..100).map(|_| lock()).collect();
+    assert!(later.iter().any(|lock| lock.block().content() == place_free));
+    assert!(later.iter().all(|lock| lock.block().content() != place_held));
 }

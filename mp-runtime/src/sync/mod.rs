@@ -9,6 +9,8 @@ mod death;
 mod event;
 mod handle;
 mod lock;
+#[cfg(test)]
+mod models;
 mod rlock;
 mod semaphore;
 

@@ -60,11 +60,8 @@ parts! {
         changes: AtomicU32,
         /// Whether anyone waits for `changes`.
         waits: AtomicU32,
-        /// What is being changed: the address of a stake, and what it was; zero: nothing.
+        /// What is being changed: the address of a stake, and what it and `permits` are together, before and after; zero: nothing.
         journal: AtomicU64,
-        /// What `permits` was.
-        journal_permits: AtomicU32,
-        unused: AtomicU32,
     }
 
     /// `Condition`: `sync/condition.rs`.

@@ -268,19 +268,14 @@ impl Drop for Numbers<'_> {
 
 /// What is done with the numbers. What is known of who has permits is in the arena, beside the block: the same `shared`.
 impl SemaphorePart {
-    /// Locks the numbers. If the last one who did died halfway, what it had begun is undone.
+    /// Locks the numbers. If the last one who did died halfway, they are made to agree.
     fn numbers(&self, shared: &Shared<Self>) -> Result<Numbers<'_>> {
         let locked = self.mutex.lock_within_the_library(Deadline::NEVER);
         match locked.map_err(|error| Error::os("lock a semaphore", error))? {
             Locked::Yes => Ok(Numbers(&self.mutex)),
             Locked::OwnerDied => {
                 let numbers = Numbers(&self.mutex);
-                let journal = self.journal.load(Acquire);
-                if journal != 0 {
-                    shared.block().stake_at((journal >> 32) as u32)?.store(journal as u32, Release);
-                    self.permits.store(self.journal_permits.load(Acquire), Release);
-                    self.journal.store(0, Release);
-                }
+                self.end_change(shared)?;
                 self.mutex.mark_consistent();
                 Ok(numbers)
             }
@@ -288,26 +283,41 @@ impl SemaphorePart {
         }
     }
 
-    /// Changes a stake and the permits as one step, for whoever looks after a death.
-    fn change(&self, (address, stake): (u32, &AtomicU32), new_stake: u32, new_permits: u32) {
-        self.journal_permits.store(self.permits.load(Acquire), Release);
-        self.journal.store(u64::from(address) << 32 | u64::from(stake.load(Acquire)), Release);
+    /// Changes a stake, and the permits by as much: as one step, for whoever looks after a death.
+    fn change(&self, (address, stake): (u32, &AtomicU32), new_stake: u32) {
+        let all = self.permits.load(Acquire).saturating_add(stake.load(Acquire));
+        self.journal.store(u64::from(address) << 32 | u64::from(all), Release);
         fault::point_named("permit-journaled");
         stake.store(new_stake, Release);
         fault::point_named("permit-staked");
-        self.permits.store(new_permits, Release);
+        self.permits.store(Self::rest(all, new_stake), Release);
         fault::point_named("permit-changed");
         self.journal.store(0, Release);
     }
 
+    /// Ends the change of one who died in it. It was made if the stake was changed; so the permits are all but the stake, whatever that is
+    /// now. If its record is gone, or has become another's, which is only done with one without a stake, they are all.
+    fn end_change(&self, shared: &Shared<Self>) -> Result<()> {
+        let journal = self.journal.load(Acquire);
+        if journal != 0 {
+            let stake = shared.block().stake_at((journal >> 32) as u32)?;
+            self.permits.store(Self::rest(journal as u32, stake), Release);
+            self.journal.store(0, Release);
+        }
+        Ok(())
+    }
+
+    fn rest(all: u32, stake: u32) -> u32 {
+        all.saturating_sub(stake).min(MOST)
+    }
+
     fn try_take(&self, shared: &Shared<Self>) -> Result<bool> {
         let _numbers = self.numbers(shared)?;
-        let permits = self.permits.load(Acquire);
-        if permits == 0 {
+        if self.permits.load(Acquire) == 0 {
             return Ok(false);
         }
         let stake = shared.block().stake();
-        self.change((shared.block().stake_address(), stake), stake.load(Acquire) + 1, permits - 1);
+        self.change((shared.block().stake_address(), stake), stake.load(Acquire) + 1);
         Ok(true)
     }
 
@@ -359,9 +369,7 @@ impl SemaphorePart {
     fn give_back(&self, shared: &Shared<Self>) -> Result<()> {
         let numbers = self.numbers(shared)?;
         let stake = shared.block().stake();
-        let had = stake.load(Acquire);
-        let permits = self.permits.load(Acquire).saturating_add(1).min(MOST);
-        self.change((shared.block().stake_address(), stake), had.saturating_sub(1), permits);
+        self.change((shared.block().stake_address(), stake), stake.load(Acquire).saturating_sub(1));
         self.announce(numbers);
         Ok(())
     }
@@ -371,8 +379,7 @@ impl SemaphorePart {
         let numbers = self.numbers(shared)?;
         let mut found = false;
         shared.block().stakes_of_the_dead(|address, stake| {
-            let permits = self.permits.load(Acquire).saturating_add(stake.load(Acquire)).min(MOST);
-            self.change((address, stake), 0, permits);
+            self.change((address, stake), 0);
             found = true;
         })?;
         if found {

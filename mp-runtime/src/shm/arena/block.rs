@@ -13,7 +13,7 @@ use super::{
     arena::{Arena, damaged},
     heap::Heap,
     holders,
-    layout::{BlockHeader, GRANULE, cell_size, class_of},
+    layout::{BlockHeader, GRANULE, cell_size, class_of, split},
     shared::mutexes_of,
 };
 use crate::{
@@ -119,10 +119,12 @@ impl Block {
         self.record
     }
 
-    /// The stake that was noted.
-    pub(crate) fn stake_at(&self, address: u32) -> Result<&AtomicU32> {
-        let record: &super::layout::Record = self.arena.part(address as usize * GRANULE)?;
-        Ok(&record.stake)
+    /// The stake whose address was noted; none if that record is not one of this block any more.
+    pub(crate) fn stake_at(&self, address: u32) -> Result<u32> {
+        let heap = self.arena.lock()?;
+        let record = heap.record(address)?;
+        let is_of_this = split(record.word.load(Ordering::Relaxed)).0 == self.at;
+        Ok(if is_of_this { record.stake.load(Ordering::Relaxed) } else { 0 })
     }
 
     /// Calls `take` with the stake of each process that has died with one. None of them changes meanwhile, nor is

@@ -391,8 +391,9 @@ impl SemaphorePart {
     /// There may be a permit: wakes whose turn it is.
     fn announce(&self, numbers: Numbers<'_>) {
         fault::point_named("permit-to-be-announced");
-        self.changes.fetch_add(1, SeqCst);
+        // In this order: who begins to wait in between sees the change, and what it says is not taken for an earlier wait.
         let waits = self.waits.swap(0, SeqCst) != 0;
+        self.changes.fetch_add(1, SeqCst);
         drop(numbers);
         fault::point_named("permit-before-wake");
         if waits {

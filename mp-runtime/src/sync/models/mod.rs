@@ -13,4 +13,5 @@ mod glibc;
 mod kernel;
 mod mutex;
 mod search;
+mod semaphore;
 mod value;

@@ -70,6 +70,9 @@ parts! {
         changes: AtomicU32,
         /// How many wait; those who were killed there are still counted.
         waiting: AtomicU32,
+        /// All who began to wait before `changes` was this are to return.
+        called: AtomicU32,
+        unused: AtomicU32,
     }
 
     /// `Event`: `sync/event.rs`.

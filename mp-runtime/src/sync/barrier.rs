@@ -307,7 +307,7 @@ impl Barrier {
         let part = &self.shared;
         while part.generation.load(SeqCst) == generation {
             let late = deadline.is_over();
-            if !late && death::sleep(&part.generation, generation, deadline) == Look::Later {
+            if !late && death::sleep(&part.generation, generation, deadline) != Look::Now {
                 continue;
             }
             // Looks with the lock held: a death is found only once, and the last one to come must not be let

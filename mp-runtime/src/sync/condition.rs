@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::Ordering::{Relaxed, SeqCst},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -32,8 +32,9 @@ use crate::{
 /// [`wait`](Self::wait) gives it back while it waits. Clones, and what arrives where it is sent, are the same condition, with the same lock.
 ///
 /// [`notify`](Self::notify) wakes so many who are waiting and alive, and waits for nobody: a waiter that was killed neither counts nor
-/// holds anything up. It may wake more (Python's documentation reserves that too), so look again; [`wait_for`](Self::wait_for) does. If a
-/// waiter dies after it was woken, before it had the lock again, the others are woken within about a tenth of a second in its place.
+/// holds anything up. It may wake more (Python's documentation reserves that too) if some are just falling asleep, so look again;
+/// [`wait_for`](Self::wait_for) does. If a waiter dies after it was woken, before it had the lock again, or a process in the
+/// middle of `notify`, all others are woken within about a tenth of a second in its place.
 /// If the lock's holder dies, the waiters learn of it by the error that the lock's next taker would get.
 ///
 /// # Examples
@@ -196,7 +197,13 @@ impl Condition {
     /// Wakes `n` who wait, or all if they are fewer; those who have waited longest first. Who calls it should hold the lock, as
     /// in Python, or else a waiter that is just about to wait may have looked too early; it is not checked.
     pub fn notify(&self, n: u32) {
-        self.shared.notify(n);
+        if n > 0 && self.shared.waiting.load(SeqCst) > 0 {
+            // Should it be killed in here, a waiter that looks will see it.
+            let stake = self.shared.block().stake();
+            stake.fetch_add(1, SeqCst);
+            self.shared.notify(n);
+            stake.fetch_sub(1, SeqCst);
+        }
     }
 
     /// Wakes all who wait.
@@ -232,12 +239,12 @@ impl Condition {
         }
         let (part, stake) = (&self.shared, self.shared.block().stake());
         let depth = mutex.depth().swap(0, Relaxed);
-        let seen = part.changes.load(SeqCst);
         part.waiting.fetch_add(1, SeqCst);
         stake.fetch_add(1, SeqCst);
+        let base = part.changes.load(SeqCst);
         mutex.unlock();
 
-        let slept = self.sleep(mutex, seen, deadline);
+        let slept = self.sleep(mutex, base, deadline);
 
         let locked = mutex.lock_within_the_library(Deadline::NEVER);
         stake.fetch_sub(1, SeqCst);
@@ -255,24 +262,34 @@ impl Condition {
         }
     }
 
-    /// Returns whether it was notified.
-    fn sleep(&self, mutex: &RobustMutex, seen: u32, deadline: Deadline) -> Result<bool> {
+    /// Returns whether it was notified: woken by name, or called with all others.
+    fn sleep(&self, mutex: &RobustMutex, base: u32, deadline: Deadline) -> Result<bool> {
         let part = &self.shared;
-        while part.changes.load(SeqCst) == seen {
+        let mut look_at = Instant::now() + death::INTERVAL;
+        loop {
+            // Before looking whether all are called: if they are called after that, this has changed.
+            let seen = part.changes.load(SeqCst);
+            if part.is_called(base) {
+                return Ok(true);
+            }
             if deadline.is_over() {
                 return Ok(false);
             }
-            if death::sleep(&part.changes, seen, deadline) == Look::Now {
+            if death::sleep(&part.changes, seen, deadline) == Look::Woken {
+                return Ok(true);
+            }
+            // Whether or not others were notified meanwhile.
+            if Instant::now() >= look_at {
                 self.wake_for_the_dead()?;
                 if mutex.is_orphaned() {
                     return Ok(true);
                 }
+                look_at = Instant::now() + death::INTERVAL;
             }
         }
-        Ok(true)
     }
 
-    /// Who died while it waited may have been woken, and others not.
+    /// Who died while it waited may have been woken, and others not; who died while it notified may have woken nobody.
     fn wake_for_the_dead(&self) -> Result<()> {
         let mut found = false;
         self.shared.block().stakes_of_the_dead(|_, stake| {
@@ -280,22 +297,43 @@ impl Condition {
             found = true;
         })?;
         if found {
-            self.notify_all();
+            self.shared.call_all(self.shared.change());
         }
         Ok(())
     }
 }
 
 impl ConditionPart {
+    /// The kernel knows who sleeps and for how long. Those on their way there it does not know: if it finds fewer than `n`, all are called,
+    /// asleep or not.
     fn notify(&self, n: u32) {
-        if n == 0 {
-            return;
-        }
-        self.changes.fetch_add(1, SeqCst);
-        if self.waiting.load(SeqCst) > 0 {
-            futex::wake(&self.changes, n);
+        let now = self.change();
+        if n == u32::MAX || futex::wake(&self.changes, n) < n {
+            self.call_all(now);
         }
     }
+
+    fn change(&self) -> u32 {
+        self.changes.fetch_add(1, SeqCst).wrapping_add(1)
+    }
+
+    /// All return who began to wait before that change.
+    fn call_all(&self, now: u32) {
+        let later = |called| is_before(called, now).then_some(now);
+        self.called.fetch_update(SeqCst, SeqCst, later).ok();
+        self.change();
+        futex::wake(&self.changes, u32::MAX);
+    }
+
+    /// Whether all are called who began to wait when `changes` was `base`.
+    fn is_called(&self, base: u32) -> bool {
+        is_before(base, self.called.load(SeqCst))
+    }
+}
+
+/// The numbers go round: the half of them behind one is after it.
+fn is_before(one: u32, other: u32) -> bool {
+    other.wrapping_sub(one).cast_signed() > 0
 }
 
 impl Serialize for Condition {
@@ -333,5 +371,29 @@ impl fmt::Debug for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.shared.waiting.load(Relaxed);
         f.debug_struct("Condition").field("lock", &self.lock).field("waiting", &waiting).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_notification_that_another_took_is_not_ones_own() -> Result<()> {
+        let condition = Condition::new()?;
+        let mut guard = condition.lock().map_err(|error| error.map(drop))?;
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                while condition.shared.waiting.load(SeqCst) == 0 {
+                    thread::yield_now();
+                }
+                condition.shared.change();
+            });
+            // Some looks later.
+            assert!(!condition.wait_timeout(&mut guard, death::INTERVAL * 3)?);
+            Ok(())
+        })
     }
 }

@@ -12,17 +12,21 @@ use crate::sys::{futex, poll::Deadline};
 
 /// How often. A look is a system call for each other process that waits or has permits; ten of them a second are no load, and
 /// a tenth of a second is soon enough for something that has gone wrong.
-const INTERVAL: Duration = Duration::from_millis(100);
+pub(super) const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Whether it is time to look who has died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Now,
     Later,
+    /// Somebody has woken this one.
+    Woken,
 }
 
 /// Sleeps while `word` is `expected`, until the deadline or the next look. Returns early for any reason or none.
 pub(super) fn sleep(word: &AtomicU32, expected: u32, deadline: Deadline) -> Look {
-    futex::wait(word, expected, Some(deadline.rest_at_most(INTERVAL)));
+    if futex::wait(word, expected, Some(deadline.rest_at_most(INTERVAL))) {
+        return Look::Woken;
+    }
     if word.load(SeqCst) == expected { Look::Now } else { Look::Later }
 }

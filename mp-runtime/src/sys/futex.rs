@@ -3,8 +3,9 @@
 use std::{io, ptr, sync::atomic::AtomicU32, time::Duration};
 
 /// Sleeps while `word` is `expected`, until woken, or for `most`. Returns whatever the reason, which may be a signal
-/// or none: the caller looks again. The word is compared and the sleep begun in one step.
-pub(crate) fn wait(word: &AtomicU32, expected: u32, most: Option<Duration>) {
+/// or none: the caller looks again. The word is compared and the sleep begun in one step. Says whether it was woken, by
+/// somebody's [`wake`], which counted it.
+pub(crate) fn wait(word: &AtomicU32, expected: u32, most: Option<Duration>) -> bool {
     let most = most.map(|most| libc::timespec {
         tv_sec: libc::time_t::try_from(most.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(most.subsec_nanos()),
@@ -12,7 +13,8 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, most: Option<Duration>) {
     let timeout = most.as_ref().map_or(ptr::null(), ptr::from_ref);
     // SAFETY: the word and the timeout live for the length of the call; the kernel only reads them. That it does so
     // while others write the word is what it is made for.
-    unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, timeout) };
+    let failed = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, timeout) };
+    failed == 0
 }
 
 /// Wakes up to `most` who sleep on `word`, longest first, and returns how many those were.

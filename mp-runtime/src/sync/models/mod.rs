@@ -8,6 +8,7 @@
 //! them would find nothing in the algorithm either. When an algorithm is changed, its model is changed with it.
 
 mod barrier;
+mod condition;
 mod event;
 mod glibc;
 mod kernel;

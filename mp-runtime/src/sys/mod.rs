@@ -27,6 +27,7 @@ pub(crate) mod poll;
 pub(crate) mod recvmsg;
 pub(crate) mod robust_list;
 pub(crate) mod robust_mutex;
+mod sched_getaffinity;
 pub(crate) mod shm_open;
 pub(crate) mod sigaltstack;
 pub(crate) mod signal;

@@ -12,6 +12,7 @@ use super::{
     futex,
     poll::Deadline,
     robust_list::{self, Entry, MAX_HELD},
+    sched_getaffinity,
 };
 
 /// In the word: the number of the thread that holds the lock.
@@ -23,6 +24,8 @@ const WAITERS: u32 = 0x8000_0000;
 
 /// How often to look again before sleeping: about as long as another process needs to lock, do a little and unlock.
 const SPINS: u32 = 100;
+/// After so many it is worth a system call to know whether more make sense.
+const FEW_SPINS: u32 = 10;
 
 /// The lock. It exists in shared memory only, where all bytes zero is a free one; the arena, which owns that memory, does not unmap
 /// it or use it for something else while a thread of this process holds the lock.
@@ -112,6 +115,10 @@ impl RobustMutex {
                 }
             } else if spins < SPINS && !deadline.is_now() {
                 spins += 1;
+                // Where the holder cannot run meanwhile, each further one is lost.
+                if spins == FEW_SPINS && sched_getaffinity::is_one() {
+                    spins = SPINS;
+                }
                 hint::spin_loop();
                 word = self.word.load(Ordering::Relaxed);
             } else if deadline.is_over() {

@@ -43,6 +43,8 @@
 //! | messages between processes | [`channel`], [`pipe`] |
 //! | files, sockets and ends as values | [`Handle`], [`Sender`], [`Receiver`], [`Connection`] |
 //! | wait for whatever comes first | [`wait`](fn@wait), [`Selector`] |
+//! | one at a time; a number that all change | [`Lock`], [`Value`] |
+//! | large data without a copy | [`SharedSlice`], [`SharedArray::split`] |
 //!
 //! # By area
 //!
@@ -50,26 +52,31 @@
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
 //! - Why a message did not go or come: [`SendError`], [`RecvError`].
+//! - Locks: [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`], [`Event`], [`Barrier`]; what they say:
+//!   [`LockError`], [`RobustGuard`], [`BrokenBarrier`].
+//! - Data that all change: [`Value`], [`Array`] under a lock, [`RawValue`], [`RawArray`] as atomics; [`Number`], [`Atomic`].
+//! - Large data: [`SharedSlice`], [`SharedSliceMut`], [`SlicePool`] and its [`LentSlice`], [`SharedArray`] and its [`SharedWindow`].
 //! - Shared memory by name, also for CPython: [`SharedMemory`], [`ShareableList`], [`ListItem`], [`SharedMemoryManager`];
-//!   [`Ownership`], [`cleanup`], [`Atomic`].
+//!   [`Ownership`], [`cleanup`].
 //! - Async programs: feature `tokio`, with `multiprocess::tokio` and `Process::join_async`.
 //! - The program that a child runs: [`set_executable`], [`Builder::executable`].
 //!
 //! # Promises
 //!
-//! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child, and a stream
-//!    ends when its senders have.
-//! 2. Nothing is seen half: arguments, results and messages arrive whole or not at all, and timeouts hold for all of it.
+//! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child, a stream
+//!    ends when its senders have, and a dead holder's lock goes to the next one, who is told.
+//! 2. Nothing is seen half: arguments, results and messages arrive whole or not at all, a [`Value`] changes wholly or not at all,
+//!    and timeouts hold for all of it.
 //! 3. Errors come back to whoever asked: encoding errors from `start`, panics with message, place and backtrace from `join`.
 //! 4. Nothing is left behind: no orphan, zombie, named object, temporary file or descriptor, after a normal end and after `kill -9`
-//!    of any process of the tree.
+//!    of any process of the tree. (Only the name of a [`SharedMemory`] whose owner was killed waits for the next owner, or [`cleanup`].)
 //! 5. Code is never run that was not asked for: no fork of your threads, no `main` in children, no descriptor inherited by accident.
 //! 6. Bad input is an error: no panic, no abort, no unbounded allocation.
 //! 7. None of this needs `unsafe` code of yours.
 //!
 //! # Longer texts
 //!
-//! [Connections](_docs::connections), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Connections](_docs::connections), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
@@ -120,6 +127,9 @@ pub use mp_runtime::__private;
 pub mod _docs {
     #[doc = include_str!("../docs/connections.md")]
     pub mod connections {}
+
+    #[doc = include_str!("../docs/locks.md")]
+    pub mod locks {}
 
     #[doc = include_str!("../docs/shared-memory.md")]
     pub mod shared_memory {}

@@ -142,7 +142,7 @@ impl Barrier {
     ///
     /// As [`new`](Self::new).
     pub fn with_timeout(parties: u32, timeout: Duration) -> Result<Self> {
-        Self::make(parties, u64::try_from(timeout.as_nanos()).unwrap_or(0).max(1))
+        Self::make(parties, u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX).max(1))
     }
 
     fn make(parties: u32, timeout: u64) -> Result<Self> {
@@ -423,6 +423,16 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+
+    #[test]
+    fn a_timeout_that_nobody_lives_to_see_is_for_ever() -> Result<()> {
+        let two = Barrier::with_timeout(2, Duration::MAX)?;
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| two.wait());
+            assert!(two.wait().is_ok() && other.join().is_ok_and(|passed| passed.is_ok()));
+        });
+        Ok(())
+    }
 
     #[test]
     fn a_panic_leaves_no_stake() -> Result<()> {

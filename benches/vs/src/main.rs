@@ -21,7 +21,9 @@
 //! head of each table tells. Without a `python3` its lines are left out.
 
 mod connections;
+mod cpython;
 mod limit;
+mod pinned;
 mod python;
 mod report;
 mod rounds;

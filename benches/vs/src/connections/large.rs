@@ -4,9 +4,10 @@ use std::{convert::Infallible, hint::black_box, sync::Arc};
 
 use ipc_channel::ipc::IpcSharedMemory;
 
-use super::{cpython::CPython, ipc_channel as theirs, ours, work::Work};
+use super::{ipc_channel as theirs, ours, work::Work};
 use crate::{
     Failure, LARGE,
+    cpython::CPython,
     report::{Measure, Report, Target},
     rounds::take_turns,
 };
@@ -32,7 +33,7 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
             &mut || WORK.time(answer, || ours.send(&bytes), || ours.recv()),
             &mut || WORK.time(answer, || vec.send(Arc::clone(&bytes)), || vec.answer()),
             &mut || WORK.time(answer, || memory.send(IpcSharedMemory::from_bytes(&bytes)), || memory.answer()),
-            &mut || cpython.time("bytes", WORK, WORK),
+            &mut || WORK.time_cpython(&cpython, "bytes", WORK),
         ],
     )?;
 

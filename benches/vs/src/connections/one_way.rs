@@ -4,7 +4,6 @@ use std::hint::black_box;
 
 use super::{
     bare::{self, Lengths, Receive},
-    cpython::CPython,
     ipc_channel,
     message::{Message, READING, Reading},
     ours,
@@ -12,6 +11,7 @@ use super::{
 };
 use crate::{
     Failure,
+    cpython::CPython,
     report::{Measure, Report, Target},
     rounds::take_turns,
 };
@@ -35,8 +35,8 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
             &mut || WORK.time(8, || roomy.send(), || roomy.answer()),
             &mut || WORK.time(answer, || ours.send(black_box(&READING)), || ours.recv()),
             &mut || WORK.time(answer, || ipc_channel.send(black_box(READING)), || ipc_channel.answer()),
-            &mut || cpython.time("readings", CPYTHONS, WORK),
-            &mut || cpython.time("queue", CPYTHONS, WORK),
+            &mut || WORK.time_cpython(&cpython, "readings", CPYTHONS),
+            &mut || WORK.time_cpython(&cpython, "queue", CPYTHONS),
         ],
     )?;
 

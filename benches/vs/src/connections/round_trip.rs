@@ -4,13 +4,13 @@ use std::hint::black_box;
 
 use super::{
     bare::{self, Lengths, Receive},
-    cpython::CPython,
     ipc_channel, ours,
-    pinned::Pinned,
     work::Work,
 };
 use crate::{
     Failure,
+    cpython::CPython,
+    pinned::Pinned,
     report::{Measure, Report, Target},
     rounds::take_turns,
 };
@@ -35,7 +35,7 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
             &mut || WORK.time(8, || roomy.send(), || roomy.answer()),
             &mut || WORK.time(NUMBER, || ours.send(black_box(&NUMBER)), || ours.recv()),
             &mut || WORK.time(NUMBER, || ipc_channel.send(black_box(NUMBER)), || ipc_channel.answer()),
-            &mut || cpython.time("numbers", CPYTHONS, WORK),
+            &mut || WORK.time_cpython(&cpython, "numbers", CPYTHONS),
         ],
     )?;
 

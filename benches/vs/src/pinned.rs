@@ -1,4 +1,5 @@
-//! Everybody on one core, so that a round trip is two switches between processes and nothing of the scheduler's luck.
+//! Everybody on one core, so that a round trip is two switches between processes and nothing of the scheduler's luck; or two
+//! processes on a core each.
 
 use nix::{
     errno::Errno,
@@ -17,14 +18,23 @@ const THIS_THREAD: Pid = Pid::from_raw(0);
 
 impl Pinned {
     pub(crate) fn to_one_core() -> Result<Self, Failure> {
+        Self::to(cores()?[0])
+    }
+
+    pub(crate) fn to(core: usize) -> Result<Self, Failure> {
         let before = sched_getaffinity(THIS_THREAD)?;
-        let mut cores = 0..CpuSet::count();
-        let core = cores.find(|&core| before.is_set(core) == Ok(true)).ok_or(Errno::EINVAL)?;
         let mut one = CpuSet::new();
         one.set(core)?;
         sched_setaffinity(THIS_THREAD, &one)?;
         Ok(Self { before })
     }
+}
+
+/// The cores that this thread may run on: one at least.
+pub(crate) fn cores() -> Result<Vec<usize>, Failure> {
+    let allowed = sched_getaffinity(THIS_THREAD)?;
+    let cores: Vec<usize> = (0..CpuSet::count()).filter(|&core| allowed.is_set(core) == Ok(true)).collect();
+    if cores.is_empty() { Err(Errno::EINVAL.into()) } else { Ok(cores) }
 }
 
 impl Drop for Pinned {

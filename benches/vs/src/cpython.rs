@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::work::Work;
 use crate::{Failure, python::Python, report::Report};
 
 pub(crate) struct CPython(Option<Python>);
@@ -21,11 +20,10 @@ impl CPython {
         self.0.as_ref().map(Python::version)
     }
 
-    /// What `all` of the work takes by this method: it does, and times, only `some` of it, so that its turns are not
-    /// much longer than others'. Nothing without a `python3`.
-    pub(crate) fn time(&self, method: &str, some: Work, all: Work) -> Result<Duration, Failure> {
+    /// What `all` of the work would take: by what the line asks for it does, and times, only `some` of it, so that its
+    /// turns are not much longer than others'. Nothing without a `python3`.
+    pub(crate) fn time(&self, line: &str, some: u32, all: u32) -> Result<Duration, Failure> {
         let Some(python) = &self.0 else { return Ok(Duration::ZERO) };
-        let taken = python.time(&format!("{method} {} {}", some.batches, some.batch))?;
-        Ok(taken * (all.messages() / some.messages()))
+        Ok(python.time(line)?.mul_f64(f64::from(all) / f64::from(some)))
     }
 }

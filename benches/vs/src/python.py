@@ -1,7 +1,8 @@
 """Reads what to do, one turn a line, and answers how many nanoseconds it took.
 
 `start METHOD` is a child's start and join. `KIND BATCHES BATCH` are batches of messages to a child that stays, each
-followed by its answer; the first line of a kind starts the child.
+followed by its answer; the first line of a kind starts the child. `alone KIND COUNT` and `together KIND COUNT [CORE CORE]` are in
+python_locks.py.
 """
 
 import functools
@@ -9,6 +10,8 @@ import multiprocessing
 import platform
 import sys
 import time
+
+import python_locks
 
 NUMBER = 1 << 40 | 41
 # As in message.rs; a tuple, since that is what pickle is fastest with.
@@ -97,6 +100,8 @@ def peer(kind, batch):
 def turn(command, *arguments):
     if command == "start":
         return functools.partial(start_and_join, multiprocessing.get_context(*arguments))
+    if command in ("alone", "together"):
+        return python_locks.turn(command, *arguments)
     batches, batch = map(int, arguments)
     return functools.partial(peer(command, batch).exchange, batches)
 

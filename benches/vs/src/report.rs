@@ -13,9 +13,11 @@ pub(crate) struct Report {
 pub(crate) enum Measure {
     /// Milliseconds, for all of it.
     Millis,
+    /// Nanoseconds, for each of the so many things that are done in it.
+    NanosEach(u32),
     /// Microseconds, for each of the so many things that are done in it.
     MicrosEach(u32),
-    /// Messages in a second: there are so many in it.
+    /// Messages, or whatever it is, in a second: there are so many in it.
     Messages(u32),
     /// GiB in a second: it moves so many bytes.
     Bytes(usize),
@@ -65,13 +67,16 @@ impl Report {
     }
 
     pub(crate) fn verdict(&mut self, target: Target, what: &str, time: Duration, other: Duration) {
-        let ratio = ratio(time, other);
+        self.verdict_of(target, what, ratio(time, other));
+    }
+
+    pub(crate) fn verdict_of(&mut self, target: Target, what: &str, number: f64) {
         let (reached, wanted) = match target {
-            Target::AtMost(most) => (ratio <= most, format!("at most {most:.2}")),
-            Target::AtLeast(least) => (ratio >= least, format!("at least {least:.2}")),
+            Target::AtMost(most) => (number <= most, format!("at most {most:.2}")),
+            Target::AtLeast(least) => (number >= least, format!("at least {least:.2}")),
         };
         let verdict = if reached { "reached" } else { "MISSED" };
-        self.verdicts.push(format!("  {verdict:<8} {ratio:>8.2} {what} ({wanted})"));
+        self.verdicts.push(format!("  {verdict:<8} {number:>8.2} {what} ({wanted})"));
     }
 
     pub(crate) fn print_verdicts(&self) {
@@ -87,6 +92,7 @@ impl Measure {
         let seconds = time.as_secs_f64();
         match self {
             Self::Millis => format!("{:.3} ms   ", seconds * 1e3),
+            Self::NanosEach(count) => format!("{:.1} ns   ", seconds / f64::from(count) * 1e9),
             Self::MicrosEach(count) => format!("{:.3} µs   ", seconds / f64::from(count) * 1e6),
             Self::Messages(count) => format!("{:.0} k/s  ", f64::from(count) / seconds / 1e3),
             Self::Bytes(bytes) => format!("{:.2} GiB/s", bytes as f64 / seconds / f64::from(1 << 30)),
@@ -96,7 +102,7 @@ impl Measure {
     /// Of the numbers that are shown.
     fn ratio(self, time: Duration, unit: Duration) -> f64 {
         match self {
-            Self::Millis | Self::MicrosEach(_) => ratio(time, unit),
+            Self::Millis | Self::NanosEach(_) | Self::MicrosEach(_) => ratio(time, unit),
             Self::Messages(_) | Self::Bytes(_) => ratio(unit, time),
         }
     }

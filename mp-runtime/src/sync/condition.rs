@@ -72,20 +72,20 @@ pub struct Condition {
 
 /// The guard of a [`Lock`] or an [`RLock`], for the conditions of either.
 pub trait AnyGuard {
-    /// The lock that it holds.
+    /// Whether that is the lock that it holds.
     #[doc(hidden)]
-    fn to_rlock(&self) -> RLock;
+    fn is_of(&self, lock: &RLock) -> bool;
 }
 
 impl AnyGuard for LockGuard<'_> {
-    fn to_rlock(&self) -> RLock {
-        RLock::from_shared(Arc::clone(self.lock().shared()))
+    fn is_of(&self, lock: &RLock) -> bool {
+        self.lock().shared().block().is(lock.shared().block())
     }
 }
 
 impl AnyGuard for RLockGuard<'_> {
-    fn to_rlock(&self) -> RLock {
-        self.lock().clone()
+    fn is_of(&self, lock: &RLock) -> bool {
+        self.lock().shared().block().is(lock.shared().block())
     }
 }
 
@@ -229,11 +229,10 @@ impl Condition {
     }
 
     fn wait_by<G: AnyGuard>(&self, guard: &mut G, deadline: Deadline) -> Result<bool> {
-        let lock = guard.to_rlock();
-        if !lock.shared().block().is(self.lock.shared().block()) {
+        if !guard.is_of(&self.lock) {
             return Err(Error::invalid("the guard is of another lock than the condition's"));
         }
-        let mutex = lock.mutex();
+        let mutex = self.lock.mutex();
         if !mutex.is_mine() {
             return Err(Error::invalid("the guard's lock is not held by this thread"));
         }

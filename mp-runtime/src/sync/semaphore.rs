@@ -391,13 +391,15 @@ impl SemaphorePart {
     /// There may be a permit: wakes whose turn it is.
     fn announce(&self, numbers: Numbers<'_>) {
         fault::point_named("permit-to-be-announced");
+        // Nobody waits, and who begins to from now on sees the permit: it looks with this lock held.
+        if self.waits.load(SeqCst) == 0 {
+            return;
+        }
         // In this order: who begins to wait in between sees the change, and what it says is not taken for an earlier wait.
-        let waits = self.waits.swap(0, SeqCst) != 0;
+        self.waits.store(0, SeqCst);
         self.changes.fetch_add(1, SeqCst);
         drop(numbers);
         fault::point_named("permit-before-wake");
-        if waits {
-            futex::wake(&self.changes, 1);
-        }
+        futex::wake(&self.changes, 1);
     }
 }

@@ -1,6 +1,7 @@
 //! A place where processes wait for each other.
 
 use std::{
+    cell::Cell,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
@@ -20,11 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     shm::{arena::Shared, layouts::BarrierPart},
-    sys::{
-        futex,
-        poll::Deadline,
-        robust_mutex::{Locked, RobustMutex},
-    },
+    sys::{futex, poll::Deadline, robust_mutex::Locked},
 };
 
 /// A place where so many processes or threads wait until all have come: Python's `Barrier`.
@@ -244,9 +241,9 @@ impl Barrier {
     /// Locks what is known of it. Who died in there broke it.
     fn hold(&self) -> Result<Hold<'_>, BrokenBarrier> {
         match self.shared.mutex.lock_within_the_library(Deadline::NEVER) {
-            Ok(Locked::Yes) => Ok(Hold(&self.shared)),
+            Ok(Locked::Yes) => Ok(Hold { part: &self.shared, ended: Cell::new(false) }),
             Ok(Locked::OwnerDied) => {
-                let hold = Hold(&self.shared);
+                let hold = Hold { part: &self.shared, ended: Cell::new(false) };
                 hold.end(BROKEN, Some(PartyDied));
                 self.shared.mutex.mark_consistent();
                 Ok(hold)
@@ -378,12 +375,16 @@ impl Drop for Stake<'_> {
 }
 
 /// Holds the lock of what is known of a barrier.
-struct Hold<'a>(&'a BarrierPart);
+struct Hold<'a> {
+    part: &'a BarrierPart,
+    /// Whether a generation has ended: its parties are woken when the lock is given back, into which they would only run before.
+    ended: Cell<bool>,
+}
 
 impl Hold<'_> {
-    /// Ends this generation and wakes its parties: they have passed, or not for that reason.
+    /// Ends this generation: its parties have passed, or not for that reason.
     fn end(&self, state: u32, broken: Option<BrokenBarrier>) {
-        let part = self.0;
+        let part = self.part;
         let generation = part.generation.load(SeqCst);
         let bit = 1 << (generation % 64);
         let passed = part.passed.load(Acquire);
@@ -397,14 +398,16 @@ impl Hold<'_> {
         part.waiting.store(0, Release);
         part.state.store(state, Release);
         part.generation.store(generation.wrapping_add(1), SeqCst);
-        futex::wake(&part.generation, u32::MAX);
+        self.ended.set(true);
     }
 }
 
 impl Drop for Hold<'_> {
     fn drop(&mut self) {
-        let mutex: &RobustMutex = &self.0.mutex;
-        mutex.unlock();
+        self.part.mutex.unlock();
+        if self.ended.get() {
+            futex::wake(&self.part.generation, u32::MAX);
+        }
     }
 }
 

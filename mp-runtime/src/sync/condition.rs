@@ -197,13 +197,18 @@ impl Condition {
     /// Wakes `n` who wait, or all if they are fewer; those who have waited longest first. Who calls it should hold the lock, as
     /// in Python, or else a waiter that is just about to wait may have looked too early; it is not checked.
     pub fn notify(&self, n: u32) {
-        if n > 0 && self.shared.waiting.load(SeqCst) > 0 {
-            // Should it be killed in here, a waiter that looks will see it.
-            let stake = self.shared.block().stake();
-            stake.fetch_add(1, SeqCst);
-            self.shared.notify(n);
-            stake.fetch_sub(1, SeqCst);
+        let (part, stake) = (&self.shared, self.shared.block().stake());
+        let waiting = part.waiting.load(SeqCst);
+        if n == 0 || waiting == 0 {
+            return;
         }
+        // Should it be killed in here, a waiter that looks will see it.
+        stake.fetch_add(1, SeqCst);
+        if waiting <= n || part.wake(n) < n {
+            part.call_all();
+            self.lock.mutex().wake_when_unlocked(&part.changes);
+        }
+        stake.fetch_sub(1, SeqCst);
     }
 
     /// Wakes all who wait.
@@ -296,32 +301,31 @@ impl Condition {
             found = true;
         })?;
         if found {
-            self.shared.call_all(self.shared.change());
+            self.shared.call_all();
+            futex::wake(&self.shared.changes, u32::MAX);
         }
         Ok(())
     }
 }
 
 impl ConditionPart {
-    /// The kernel knows who sleeps and for how long. Those on their way there it does not know: if it finds fewer than `n`, all are called,
-    /// asleep or not.
-    fn notify(&self, n: u32) {
-        let now = self.change();
-        if n == u32::MAX || futex::wake(&self.changes, n) < n {
-            self.call_all(now);
-        }
+    /// Wakes `n` of those who sleep, and returns how many that were. The kernel knows who sleeps and for how long; those on their
+    /// way there it does not know.
+    fn wake(&self, n: u32) -> u32 {
+        self.change();
+        futex::wake(&self.changes, n)
     }
 
     fn change(&self) -> u32 {
         self.changes.fetch_add(1, SeqCst).wrapping_add(1)
     }
 
-    /// All return who began to wait before that change.
-    fn call_all(&self, now: u32) {
+    /// All return who have begun to wait, asleep or not: as soon as they are woken, or look.
+    fn call_all(&self) {
+        let now = self.change();
         let later = |called| is_before(called, now).then_some(now);
         self.called.fetch_update(SeqCst, SeqCst, later).ok();
         self.change();
-        futex::wake(&self.changes, u32::MAX);
     }
 
     /// Whether all are called who began to wait when `changes` was `base`.

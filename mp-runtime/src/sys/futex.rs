@@ -19,9 +19,14 @@ pub(crate) fn wait(word: &AtomicU32, expected: u32, most: Option<Duration>) -> b
 
 /// Wakes up to `most` who sleep on `word`, longest first, and returns how many those were.
 pub(crate) fn wake(word: &AtomicU32, most: u32) -> u32 {
+    wake_at(word, most)
+}
+
+/// The same for a word that may be gone: then nobody is woken, or somebody who sleeps on what has its place now, and looks again.
+pub(super) fn wake_at(word: *const AtomicU32, most: u32) -> u32 {
     let most = i32::try_from(most).unwrap_or(i32::MAX);
-    // SAFETY: the word lives for the length of the call, and only its address is used.
-    let woken = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, most) };
+    // SAFETY: the kernel uses the address only, and finds out itself whether there is anything.
+    let woken = unsafe { libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE, most) };
     u32::try_from(woken).unwrap_or(0)
 }
 

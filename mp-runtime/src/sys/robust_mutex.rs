@@ -2,7 +2,8 @@
 //! wake-up wherever a process is killed.
 
 use std::{
-    hint, io,
+    cell::Cell,
+    hint, io, ptr,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -48,6 +49,18 @@ pub(crate) struct RobustMutex {
 const _: () = assert!(
     std::mem::offset_of!(RobustMutex, entry).cast_signed() + size_of::<usize>().cast_signed() == -robust_list::OFFSET
 );
+
+/// A wake-up that a thread has put off until it gives a lock back: woken earlier, the others would only run into that lock.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    mutex: *const RobustMutex,
+    /// What they sleep on. Only the address is used: that memory may be gone by then, and so may they.
+    word: *const AtomicU32,
+}
+
+thread_local! {
+    static OWED: Cell<Owed> = const { Cell::new(Owed { mutex: ptr::null(), word: ptr::null() }) };
+}
 
 /// How locking went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +160,27 @@ impl RobustMutex {
             futex::wake(&self.word, 1);
         }
         Entry::end();
+        if OWED.with(|owed| ptr::eq(owed.get().mutex, self)) {
+            Self::wake_owed();
+        }
+    }
+
+    /// Wakes all who sleep on `word` and then want this lock: as soon as the calling thread gives it back; now, if it does
+    /// not hold it. A holder that dies before that wakes nobody, so they look by themselves now and then.
+    pub(crate) fn wake_when_unlocked(&self, word: &AtomicU32) {
+        let owed = OWED.with(Cell::get);
+        if !self.is_mine() || !(owed.mutex.is_null() || (ptr::eq(owed.mutex, self) && ptr::eq(owed.word, word))) {
+            // Not its holder, or it owes others something already.
+            futex::wake(word, u32::MAX);
+        } else {
+            OWED.with(|owed| owed.set(Owed { mutex: self, word }));
+        }
+    }
+
+    #[cold]
+    fn wake_owed() {
+        let owed = OWED.with(|owed| owed.replace(Owed { mutex: ptr::null(), word: ptr::null() }));
+        futex::wake_at(owed.word, u32::MAX);
     }
 
     /// Whether the calling thread holds it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use multiprocess as mp;
 
-use super::support::watchdog;
+use super::support::{eventually, is_waiting, watchdog};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -95,6 +95,35 @@ fn permits_are_whole_wherever_their_holder_dies() -> mp::Result<()> {
         assert!(semaphore.try_acquire().is_err(), "{step}: a permit too many");
         drop(all);
         assert_eq!(semaphore.value(), 2, "{step}");
+    }
+    Ok(())
+}
+
+#[mp::process_target]
+fn releases(semaphore: mp::Semaphore) {
+    semaphore.release().unwrap();
+}
+
+#[test]
+fn who_waits_for_a_permit_gets_it_though_nobody_lived_to_wake_it() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    for step in ["permit-to-be-announced", "permit-before-wake"] {
+        let semaphore = mp::Semaphore::new(0)?;
+        std::thread::scope(|scope| {
+            let (tell, told) = std::sync::mpsc::channel();
+            let waiter = scope.spawn({
+                let semaphore = &semaphore;
+                move || {
+                    tell.send(nix::unistd::gettid().as_raw().cast_unsigned()).unwrap();
+                    semaphore.acquire_timeout(LONG).map(mp::SemaphoreGuard::forget)
+                }
+            });
+            let waiter_is = told.recv().unwrap();
+            eventually("it to wait", || is_waiting(waiter_is));
+            let child = mp::Process::new(releases, (semaphore.clone(),)).env("MULTIPROCESS_FAULT", step).start()?;
+            assert!(child.join().is_err(), "{step}");
+            waiter.join().unwrap()
+        })?;
     }
     Ok(())
 }

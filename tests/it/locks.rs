@@ -350,7 +350,8 @@ fn a_set_that_is_cleared_at_once_still_wakes() -> mp::Result<()> {
     for _ in 0..50 {
         thread::scope(|scope| {
             let (tell, told) = std::sync::mpsc::channel();
-            let waiter = scope.spawn(|| {
+            let event = &event;
+            let waiter = scope.spawn(move || {
                 tell.send(nix::unistd::gettid().as_raw().cast_unsigned()).unwrap();
                 event.wait_timeout(Duration::from_secs(60))
             });

@@ -202,11 +202,16 @@ impl Condition {
         if n == 0 || waiting == 0 {
             return;
         }
-        // Should it be killed in here, a waiter that looks will see it.
-        stake.fetch_add(1, SeqCst);
-        if waiting <= n || part.wake(n) < n {
+        if waiting <= n {
             part.call_all();
             self.lock.mutex().wake_when_unlocked(&part.changes);
+            return;
+        }
+        // Should it be killed in here, a waiter that looks will see it.
+        stake.fetch_add(1, SeqCst);
+        if part.wake(n) < n {
+            part.call_all();
+            futex::wake(&part.changes, u32::MAX);
         }
         stake.fetch_sub(1, SeqCst);
     }
@@ -243,7 +248,8 @@ impl Condition {
         }
         let (part, stake) = (&self.shared, self.shared.block().stake());
         let depth = mutex.depth().swap(0, Relaxed);
-        part.waiting.fetch_add(1, SeqCst);
+        // Who changes this one holds the lock.
+        part.waiting.store(part.waiting.load(Relaxed).wrapping_add(1), SeqCst);
         stake.fetch_add(1, SeqCst);
         let base = part.changes.load(SeqCst);
         mutex.unlock();
@@ -252,7 +258,7 @@ impl Condition {
 
         let locked = mutex.lock_within_the_library(Deadline::NEVER);
         stake.fetch_sub(1, SeqCst);
-        part.waiting.fetch_sub(1, SeqCst);
+        part.waiting.store(part.waiting.load(Relaxed).wrapping_sub(1), SeqCst);
         match locked.map_err(|error| Error::os("take a condition's lock again", error))? {
             Locked::Yes => {
                 mutex.depth().store(depth, Relaxed);
@@ -269,7 +275,7 @@ impl Condition {
     /// Returns whether it was notified: woken by name, or called with all others.
     fn sleep(&self, mutex: &RobustMutex, base: u32, deadline: Deadline) -> Result<bool> {
         let part = &self.shared;
-        let mut look_at = Instant::now() + death::INTERVAL;
+        let mut look_at = None;
         loop {
             // Before looking whether all are called: if they are called after that, this has changed.
             let seen = part.changes.load(SeqCst);
@@ -283,12 +289,13 @@ impl Condition {
                 return Ok(true);
             }
             // Whether or not others were notified meanwhile.
-            if Instant::now() >= look_at {
+            let now = Instant::now();
+            if look_at.is_none_or(|then| now >= then) {
                 self.wake_for_the_dead()?;
                 if mutex.is_orphaned() {
                     return Ok(true);
                 }
-                look_at = Instant::now() + death::INTERVAL;
+                look_at = Some(now + death::INTERVAL);
             }
         }
     }
@@ -312,20 +319,16 @@ impl ConditionPart {
     /// Wakes `n` of those who sleep, and returns how many that were. The kernel knows who sleeps and for how long; those on their
     /// way there it does not know.
     fn wake(&self, n: u32) -> u32 {
-        self.change();
+        self.changes.fetch_add(1, SeqCst);
         futex::wake(&self.changes, n)
-    }
-
-    fn change(&self) -> u32 {
-        self.changes.fetch_add(1, SeqCst).wrapping_add(1)
     }
 
     /// All return who have begun to wait, asleep or not: as soon as they are woken, or look.
     fn call_all(&self) {
-        let now = self.change();
+        let now = self.changes.load(SeqCst).wrapping_add(1);
         let later = |called| is_before(called, now).then_some(now);
         self.called.fetch_update(SeqCst, SeqCst, later).ok();
-        self.change();
+        self.changes.fetch_add(1, SeqCst);
     }
 
     /// Whether all are called who began to wait when `changes` was `base`.
@@ -392,7 +395,7 @@ mod tests {
                 while condition.shared.waiting.load(SeqCst) == 0 {
                     thread::yield_now();
                 }
-                condition.shared.change();
+                condition.shared.changes.fetch_add(1, SeqCst);
             });
             // Some looks later.
             assert!(!condition.wait_timeout(&mut guard, death::INTERVAL * 3)?);

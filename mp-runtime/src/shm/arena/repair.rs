@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
     heap::Heap,
+    holders::PROCESS,
     layout::{CLASSES, GRANULE, MAX_HOLDERS, SLAB, cell_size, slab_offset, split},
 };
 use crate::error::Result;
@@ -36,8 +37,11 @@ impl Heap<'_> {
                 (Some(block), Ok(holder)) => {
                     self.link(at, record, block)?;
                     holder.records.store(holder.records.load(Relaxed) + 1, Relaxed);
-                    // Its place was about to be taken, or left.
-                    used += u32::from(holder.used.swap(1, Relaxed) == 0);
+                    // Its place was about to be taken, or left. A message stays one: its receiver asks.
+                    if holder.used.load(Relaxed) == 0 {
+                        holder.used.store(PROCESS, Relaxed);
+                        used += 1;
+                    }
                 }
                 _ => {
                     record.word.store(0, Relaxed);

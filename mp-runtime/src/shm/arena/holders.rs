@@ -34,7 +34,9 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
     let header = heap.arena().header()?;
     if header.holders.load(Relaxed) >= header.sweep_at.load(Relaxed).max(FEW) {
         sweep(heap)?;
-        header.sweep_at.store(header.holders.load(Relaxed).saturating_mul(2), Relaxed);
+        // All places at the latest: with none left nobody would look any more.
+        let sweep_at = header.holders.load(Relaxed).saturating_mul(2).min(MAX_HOLDERS as u32);
+        header.sweep_at.store(sweep_at, Relaxed);
     }
     let first = header.next_holder.load(Relaxed);
     for number in 0..MAX_HOLDERS as u32 {

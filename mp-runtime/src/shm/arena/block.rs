@@ -150,9 +150,9 @@ impl Drop for Block {
             return;
         }
         if let Ok(kind) = self.kind()
-            && mutexes_of(self.content, kind).any(|mutex| mutex.is_held())
+            && mutexes_of(self.content, kind).any(|mutex| mutex.holder() == Some(self.pid))
         {
-            // A guard may have been forgotten: its thread's list of locks then leads through this memory.
+            // A guard may have been forgotten in this process: its thread's list of locks then leads through this memory.
             self.arena.keep();
         }
         // An error is damage that others have done; what is lost is memory in their arena.

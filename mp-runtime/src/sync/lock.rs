@@ -204,7 +204,8 @@ impl RobustGuard for LockGuard<'_> {
 impl Drop for LockGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.mutex().unlock();
+        // Its condition may have taken it again meanwhile.
+        self.lock.mutex().unlock_once();
     }
 }
 

@@ -156,14 +156,7 @@ impl RobustGuard for RLockGuard<'_> {
 
 impl Drop for RLockGuard<'_> {
     fn drop(&mut self) {
-        let mutex = self.lock.mutex();
-        if !mutex.is_mine() {
-            return;
-        }
-        match mutex.depth().load(Relaxed) {
-            0 => mutex.unlock(),
-            more => mutex.depth().store(more - 1, Relaxed),
-        }
+        self.lock.mutex().unlock_once();
     }
 }
 

@@ -183,6 +183,16 @@ impl RobustMutex {
         futex::wake_at(owed.word, u32::MAX);
     }
 
+    /// Gives back what one `lock` or one increment of [`depth`](Self::depth) took.
+    #[inline]
+    pub(crate) fn unlock_once(&self) {
+        match self.depth.load(Ordering::Relaxed) {
+            0 => self.unlock(),
+            more if self.is_mine() => self.depth.store(more - 1, Ordering::Relaxed),
+            _ => {}
+        }
+    }
+
     /// Whether the calling thread holds it.
     #[inline]
     pub(crate) fn is_mine(&self) -> bool {

@@ -16,7 +16,7 @@ use super::{
     arena::{Part, Shared},
     layouts::{ArrayPart, RawPart},
 };
-use crate::sys::robust_mutex::RobustMutex;
+use crate::sys::{pthread_key, robust_mutex::RobustMutex};
 
 /// What lies behind a part, as words.
 #[inline]
@@ -32,8 +32,15 @@ pub(crate) fn atomics<A: Atomic>(raw: &Extent<RawPart>) -> &[A] {
     unsafe { slice::from_raw_parts(raw.address().cast().as_ptr(), raw.bytes() / size_of::<A>()) }
 }
 
+/// Mappings begin at a page, in each process at another one: beyond this alignment the elements would not have the same
+/// place in all of them.
+const MAX_ALIGNMENT: usize = 4096;
+
 /// How many bytes are enough for `count` of `T`, wherever the first may have to begin for its alignment.
 pub(crate) fn bytes_for<T>(count: usize) -> Option<usize> {
+    if align_of::<T>() > MAX_ALIGNMENT {
+        return None;
+    }
     count.checked_mul(size_of::<T>())?.checked_add(padding_of::<T>())
 }
 
@@ -52,8 +59,11 @@ pub(crate) struct Borrowed<'a, T> {
 }
 
 impl<'a, T: Pod> Borrowed<'a, T> {
-    /// The elements. The caller has just locked its mutex: this now holds the lock, and releases it.
+    /// The elements. The caller has just locked its mutex: this now holds the lock, and releases it. Its thread is
+    /// [watched](pthread_key::watch): the kernel releases the lock when the thread ends, and a reference to the elements of a guard
+    /// that was leaked may have gone to another thread.
     pub(crate) fn new(array: &'a Extent<ArrayPart>) -> Self {
+        pthread_key::lend();
         let (start, count) = (array.address(), Self::length(array));
         let skipped = start.align_offset(align_of::<T>()).min(array.bytes());
         // SAFETY: inside the bytes of the array, or just at their end.
@@ -94,6 +104,7 @@ impl<T: Pod> DerefMut for Borrowed<'_, T> {
 impl<T> Drop for Borrowed<'_, T> {
     fn drop(&mut self) {
         self.mutex.unlock();
+        pthread_key::come_back();
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod memfd;
 pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod poll;
+pub(crate) mod pthread_key;
 pub(crate) mod recvmsg;
 pub(crate) mod robust_list;
 pub(crate) mod robust_mutex;

@@ -19,7 +19,7 @@ use crate::{
         layouts::ArrayPart,
     },
     sync::{handle, take},
-    sys::poll::Deadline,
+    sys::{poll::Deadline, pthread_key},
 };
 
 /// Values of one type under one lock, of a number that does not change: Python's `Array`.
@@ -159,6 +159,7 @@ impl<T: Pod> Array<T> {
     }
 
     fn lock_by(&self, deadline: Deadline) -> Result<ArrayGuard<'_, T>, LockError<ArrayGuard<'_, T>>> {
+        pthread_key::watch().map_err(|error| LockError::Os(Error::os("watch for the end of the thread", error)))?;
         let guard = || ArrayGuard(Borrowed::new(&self.shared));
         match take(&self.shared.mutex, deadline) {
             Ok(()) => Ok(guard()),
@@ -175,9 +176,9 @@ impl<T: Pod> Array<T> {
     }
 
     fn received(shared: Arc<Extent<ArrayPart>>) -> Result<Self> {
-        match shared.bytes().checked_sub(bytes_for::<T>(0).unwrap_or(0)).map(|bytes| bytes.checked_rem(size_of::<T>()))
-        {
-            Some(Some(0)) => Ok(Self::from_shared(shared)),
+        let room = bytes_for::<T>(0).and_then(|least| shared.bytes().checked_sub(least));
+        match room.and_then(|room| room.checked_rem(size_of::<T>())) {
+            Some(0) => Ok(Self::from_shared(shared)),
             _ => Err(Error::decode(format!("the array that came is not of values of {} bytes", size_of::<T>()))),
         }
     }

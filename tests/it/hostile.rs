@@ -346,7 +346,6 @@ fn fills_and_drops_queues() {
 }
 
 #[test]
-#[ignore = "half a minute"]
 fn messages_that_are_gone_make_room_for_others() -> mp::Result<()> {
     let _watchdog = watchdog();
     mp::spawn(fills_and_drops_queues, ())?.join()?;
@@ -376,7 +375,6 @@ fn has_waiters_killed() -> (usize, usize, u32) {
 }
 
 #[test]
-#[ignore = "not mended yet"]
 fn nothing_is_left_of_waiters_that_were_killed() -> mp::Result<()> {
     let _watchdog = watchdog();
     let (_, _, holders) = mp::spawn(has_waiters_killed, ())?.join()?;

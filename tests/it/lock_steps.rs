@@ -86,8 +86,7 @@ fn uses_a_semaphore(semaphore: mp::Semaphore) {
 #[test]
 fn permits_are_whole_wherever_their_holder_dies() -> mp::Result<()> {
     let _watchdog = watchdog();
-    for step in ["permit-journaled", "permit-staked", "permit-changed", "permit-to-be-announced", "permit-before-wake"]
-    {
+    for step in ["permit-journaled", "permit-staked", "permit-changed", "permit-to-be-announced"] {
         let semaphore = mp::Semaphore::new(2)?;
         let child = mp::Process::new(uses_a_semaphore, (semaphore.clone(),)).env("MULTIPROCESS_FAULT", step).start()?;
         assert!(child.join().is_err(), "{step}");

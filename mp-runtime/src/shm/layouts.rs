@@ -96,7 +96,8 @@ parts! {
         timeout: AtomicU64,
         /// Why the last one broke that did.
         outcome: AtomicU32,
-        unused: AtomicU32,
+        /// The last generation that was broken, and one; zero: none was.
+        broken: AtomicU32,
         /// Of the last 64 generations, a bit for each that all passed.
         passed: AtomicU64,
     }

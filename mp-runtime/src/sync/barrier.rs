@@ -336,7 +336,13 @@ impl Barrier {
 
     fn outcome(&self, generation: u32) -> Result<(), BrokenBarrier> {
         let part = &self.shared;
-        if part.passed.load(Acquire) >> (generation % 64) & 1 == 1 {
+        let mut passed = part.passed.load(Acquire) >> (generation % 64) & 1 == 1;
+        // Who was stopped for so many generations finds the bit of another one.
+        if part.generation.load(SeqCst).wrapping_sub(generation) > 64 {
+            let broken = part.broken.load(Acquire);
+            passed = broken == 0 || broken.wrapping_sub(1).wrapping_sub(generation).cast_signed() < 0;
+        }
+        if passed {
             return Ok(());
         }
         Err(BrokenBarrier::of(part.outcome.load(Acquire)))
@@ -393,6 +399,7 @@ impl Hold<'_> {
             Some(reason) => {
                 part.passed.store(passed & !bit, Release);
                 part.outcome.store(reason.code(), Release);
+                part.broken.store(generation.wrapping_add(1), Release);
             }
         }
         part.waiting.store(0, Release);

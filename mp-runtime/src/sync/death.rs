@@ -23,6 +23,11 @@ pub(super) enum Look {
     Woken,
 }
 
+/// When to look next, if the deadline is not before.
+pub(super) fn next_look(deadline: Deadline) -> Deadline {
+    Deadline::after(deadline.rest_at_most(INTERVAL))
+}
+
 /// Sleeps while `word` is `expected`, until the deadline or the next look. Returns early for any reason or none.
 pub(super) fn sleep(word: &AtomicU32, expected: u32, deadline: Deadline) -> Look {
     if futex::wait(word, expected, Some(deadline.rest_at_most(INTERVAL))) {

@@ -329,12 +329,17 @@ impl SemaphorePart {
         if deadline.is_over() {
             return Ok(self.take_from_the_dead(shared)? && self.try_take(shared)?);
         }
-        // One waits for a permit, the others for its turn: should it be killed, the kernel wakes the next.
-        let turn = self.turn.lock_within_the_library(deadline).map_err(|error| Error::os("lock a semaphore", error))?;
-        match turn {
-            Locked::Yes | Locked::OwnerDied => {}
-            Locked::TimedOut => return Ok(false),
-            other => return Err(Error::protocol(format!("a semaphore cannot be locked: {other:?}"))),
+        // One waits for a permit, the others for its turn: should it be killed, the kernel wakes the next. Should it be
+        // stopped, the others look for themselves now and then.
+        loop {
+            let turn = self.turn.lock_within_the_library(death::next_look(deadline));
+            match turn.map_err(|error| Error::os("lock a semaphore", error))? {
+                Locked::Yes | Locked::OwnerDied => break,
+                Locked::TimedOut if self.try_take(shared)? => return Ok(true),
+                Locked::TimedOut if deadline.is_over() => return Ok(false),
+                Locked::TimedOut => {}
+                other => return Err(Error::protocol(format!("a semaphore cannot be locked: {other:?}"))),
+            }
         }
         let _turn = Numbers(&self.turn);
         self.take_from_the_dead(shared)?;

@@ -135,17 +135,24 @@ impl<'a> Heap<'a> {
         Ok(())
     }
 
-    /// The record is now another holder's.
+    /// The record of a message that was received is now its receiver's.
     pub(super) fn hand_over(&self, at: u32, block: u32, to: u32) -> Result<()> {
         let record = self.record(at)?;
         let (named, from) = split(record.word.load(Relaxed));
         if named != block || self.block(block)?.kind.load(Relaxed) == 0 {
             return Err(Error::protocol("a handle came whose memory nobody has"));
         }
-        let (old, new) = (self.holder(from)?, self.holder(to)?);
-        if old.used.load(Relaxed) != holders::MESSAGE {
+        if self.holder(from)?.used.load(Relaxed) != holders::MESSAGE {
             return Err(Error::protocol("a handle came a second time"));
         }
+        self.rewrite_record(at, to)
+    }
+
+    /// The record is now another holder's.
+    pub(super) fn rewrite_record(&self, at: u32, to: u32) -> Result<()> {
+        let record = self.record(at)?;
+        let (block, from) = split(record.word.load(Relaxed));
+        let (old, new) = (self.holder(from)?, self.holder(to)?);
         record.word.store(record_word(block, to), Release);
         fault::point_named("record-handed-over");
         new.records.store(new.records.load(Relaxed) + 1, Relaxed);

@@ -21,6 +21,8 @@ use crate::{
 
 /// The byte of holder 0.
 const CLAIMS: u64 = 1 << 62;
+/// Who has what the dead had taken of things that others still have: never alive, and never in use.
+pub(super) const THE_DEAD: u32 = MAX_HOLDERS as u32 - 1;
 /// Below so many holders nobody looks for dead ones.
 const FEW: u32 = 64;
 
@@ -35,14 +37,15 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
     if header.holders.load(Relaxed) >= header.sweep_at.load(Relaxed).max(FEW) {
         sweep(heap)?;
         // All places at the latest: with none left nobody would look any more.
-        let sweep_at = header.holders.load(Relaxed).saturating_mul(2).min(MAX_HOLDERS as u32);
+        let sweep_at = header.holders.load(Relaxed).saturating_mul(2).min(THE_DEAD);
         header.sweep_at.store(sweep_at, Relaxed);
     }
     let first = header.next_holder.load(Relaxed);
     for number in 0..MAX_HOLDERS as u32 {
         let number = (first.wrapping_add(number)) % MAX_HOLDERS as u32;
         let holder = heap.holder(number)?;
-        if holder.used.load(Relaxed) == 0
+        if number != THE_DEAD
+            && holder.used.load(Relaxed) == 0
             && fcntl_locking::try_lock(file, CLAIMS + u64::from(number)).map_err(lock_failed)?
         {
             holder.records.store(0, Relaxed);
@@ -96,7 +99,11 @@ pub(super) fn is_alive(heap: &Heap<'_>, number: u32) -> Result<bool> {
 /// Takes back what the dead had. Returns how many of them there were.
 pub(super) fn sweep(heap: &Heap<'_>) -> Result<u32> {
     let mut dead = vec![false; MAX_HOLDERS];
-    let (mut found, mut seen, mut with_records) = (0, 0, false);
+    let (mut found, mut seen) = (0, 0);
+    let mut with_records = heap.holder(THE_DEAD)?.records.load(Relaxed) != 0;
+    if let Some(last) = dead.last_mut() {
+        *last = true;
+    }
     let used = heap.arena().header()?.holders.load(Relaxed);
     for (number, dead) in (0..).zip(&mut dead) {
         if seen == used {
@@ -133,7 +140,10 @@ fn take_back(heap: &Heap<'_>, dead: &[bool]) -> Result<()> {
         // What the dead had taken of a block goes back by those who know what it is, as long as there is anyone.
         let owed = record.stake.load(Relaxed) != 0
             && heap.records_of(split(word).0)?.iter().any(|(_, other)| !is_dead(other.word.load(Relaxed)));
-        if !owed {
+        if owed {
+            // The place is free for another.
+            heap.rewrite_record(at, THE_DEAD)?;
+        } else {
             heap.remove_record(at)?;
         }
     }

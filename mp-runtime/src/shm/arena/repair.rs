@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
     heap::Heap,
-    holders::PROCESS,
+    holders::{PROCESS, THE_DEAD},
     layout::{CLASSES, GRANULE, MAX_HOLDERS, SLAB, cell_size, slab_offset, split},
 };
 use crate::error::Result;
@@ -30,15 +30,15 @@ impl Heap<'_> {
         }
         for at in self.cells_of_records()? {
             let record = self.record(at)?;
-            let (block, holder) = split(record.word.load(Relaxed));
+            let (block, place) = split(record.word.load(Relaxed));
             // Of a block that was never finished, or by damage of one that never was.
             let named = self.block(block).ok().filter(|named| block != 0 && named.kind.load(Relaxed) != 0);
-            match (named, self.holder(holder)) {
+            match (named, self.holder(place)) {
                 (Some(block), Ok(holder)) => {
                     self.link(at, record, block)?;
                     holder.records.store(holder.records.load(Relaxed) + 1, Relaxed);
                     // Its place was about to be taken, or left. A message stays one: its receiver asks.
-                    if holder.used.load(Relaxed) == 0 {
+                    if place != THE_DEAD && holder.used.load(Relaxed) == 0 {
                         holder.used.store(PROCESS, Relaxed);
                         used += 1;
                     }

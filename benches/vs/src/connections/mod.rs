@@ -1,10 +1,11 @@
 //! Messages between this process and children that stay: the second group.
 //!
 //! Everyone does the same [`Work`](work::Work): batches of messages to a child, each followed by an answer. There is a
-//! file for each table (`round_trip`, `one_way`, `large`) and one for each contestant (`bare`, `ours`, `ipc_channel`;
-//! CPython's is `cpython.rs` beside this folder).
+//! file for each table (`round_trip`, `one_way`, `large`) and one for each contestant (`bare`, `ours`, `ipc_channel`,
+//! `cpython`).
 
 mod bare;
+mod cpython;
 pub(crate) mod ipc_channel;
 mod large;
 pub(crate) mod message;

@@ -7,7 +7,7 @@ use std::{
 
 use multiprocess as mp;
 
-use crate::{Failure, cpython::CPython};
+use crate::Failure;
 
 /// One turn: so many batches of messages, and after each an answer.
 #[derive(Clone, Copy)]
@@ -39,11 +39,6 @@ impl Work {
             }
         }
         Ok(start.elapsed())
-    }
-
-    /// What CPython takes for it, which does, and times, only `some` of it.
-    pub(crate) fn time_cpython(self, cpython: &CPython, kind: &str, some: Self) -> Result<Duration, Failure> {
-        cpython.time(&format!("{kind} {} {}", some.batches, some.batch), some.messages(), self.messages())
     }
 }
 

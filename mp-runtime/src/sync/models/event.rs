@@ -94,7 +94,7 @@ impl Event {
                 will(at, "begins to wait", then);
             }
             (At::Between, call) => {
-                let changes = (call == Call::Set) == (state.state % 2 == 0);
+                let changes = (call == Call::Set) == state.state.is_multiple_of(2);
                 then.state += u8::from(changes);
                 let at = if changes && call == Call::Set { At::Ask } else { At::Between };
                 will(at, if call == Call::Set { "sets" } else { "clears" }, then);

@@ -1,4 +1,4 @@
-//! What a hostile review found.
+//! Uncommon ways to hold, wait, send and die, each of which once broke something.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},

@@ -285,16 +285,9 @@ fn a_stopped_waiter_keeps_no_permit_from_the_others() -> mp::Result<()> {
     Ok(())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C, align(8192))]
 struct Large([u64; 1024]);
-
-// SAFETY: an array of numbers, without padding.
-#[expect(unsafe_code, reason = "the derive is a feature")]
-unsafe impl bytemuck::Zeroable for Large {}
-// SAFETY: as above.
-#[expect(unsafe_code, reason = "the derive is a feature")]
-unsafe impl bytemuck::Pod for Large {}
 
 #[mp::process_target]
 fn looks_at(array: mp::Array<Large>) -> Vec<u64> {
@@ -314,41 +307,6 @@ fn elements_have_the_same_place_in_all_processes() -> mp::Result<()> {
         };
         assert_eq!(mp::spawn(looks_at, (array,))?.join()?, [1, 2]);
     }
-    Ok(())
-}
-
-/// Sends so often; what is kept by the queues is on its way.
-fn send(lock: &mp::Lock, mut times: u32, mut keep: impl FnMut((mp::Sender<mp::Lock>, mp::Receiver<mp::Lock>))) {
-    while times > 0 {
-        let (sender, receiver) = mp::channel::<mp::Lock>().unwrap();
-        while times > 0 {
-            match sender.try_send(lock) {
-                Ok(()) => times -= 1,
-                Err(error) => {
-                    assert!(!format!("{error:?}").contains("more than"), "{error:?}");
-                    break;
-                }
-            }
-        }
-        keep((sender, receiver));
-    }
-}
-
-#[mp::process_target]
-fn fills_and_drops_queues() {
-    let (lock, mut kept) = (mp::Lock::new().unwrap(), Vec::new());
-    // Room for records: the memory does not grow below, which would have the dead looked for too.
-    drop((0..30_000).map(|_| mp::Lock::new().unwrap()).collect::<Vec<_>>());
-    send(&lock, 9000, |queue| kept.push(queue));
-    send(&lock, 9000, drop);
-    kept.clear();
-    send(&lock, 9000, |queue| kept.push(queue));
-}
-
-#[test]
-fn messages_that_are_gone_make_room_for_others() -> mp::Result<()> {
-    let _watchdog = watchdog();
-    mp::spawn(fills_and_drops_queues, ())?.join()?;
     Ok(())
 }
 

@@ -36,9 +36,7 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
     let header = heap.arena().header()?;
     if header.holders.load(Relaxed) >= header.sweep_at.load(Relaxed).max(FEW) {
         sweep(heap)?;
-        // All places at the latest: with none left nobody would look any more.
-        let sweep_at = header.holders.load(Relaxed).saturating_mul(2).min(THE_DEAD);
-        header.sweep_at.store(sweep_at, Relaxed);
+        sweep_at(heap, header.holders.load(Relaxed).saturating_mul(2))?;
     }
     let first = header.next_holder.load(Relaxed);
     for number in 0..MAX_HOLDERS as u32 {
@@ -57,6 +55,12 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
         }
     }
     Err(Error::invalid(format!("more than {MAX_HOLDERS} processes and messages have something in one shared memory")))
+}
+
+/// Looks for the dead again when there are so many holders, or all places are taken: with none left nobody would look any more.
+pub(super) fn sweep_at(heap: &Heap<'_>, holders: u32) -> Result<()> {
+    heap.arena().header()?.sweep_at.store(holders.min(THE_DEAD), Relaxed);
+    Ok(())
 }
 
 fn lock_failed(error: std::io::Error) -> Error {

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::atomic::Ordering::Relaxed};
 use super::{
     arena::Arena,
     block::Block,
+    holders::{self, PROCESS, THE_DEAD},
     layout::class_of,
     shared::{Part, Shared},
     transit::Transit,
@@ -126,4 +127,22 @@ fn a_block_with_a_lock_that_is_held_is_not_given_out_again() {
     let later: Vec<_> = (0..100).map(|_| lock()).collect();
     assert!(later.iter().any(|lock| lock.block().content() == place_free));
     assert!(later.iter().all(|lock| lock.block().content() != place_held));
+}
+
+#[test]
+fn an_arena_full_of_the_dead_has_room() {
+    let arena = Arena::create().unwrap();
+    let block = Block::new_in(&arena, 1, 8).unwrap();
+    {
+        let heap = arena.lock().unwrap();
+        for number in 0..THE_DEAD {
+            heap.holder(number).unwrap().used.store(PROCESS, Relaxed);
+        }
+        arena.header().unwrap().holders.store(THE_DEAD, Relaxed);
+        // After a time when more than half of the places were those of the living.
+        holders::sweep_at(&heap, u32::MAX).unwrap();
+    }
+    let (transit, _file) = Transit::new(&block).unwrap();
+    transit.add(&block).unwrap();
+    assert_eq!(census(&arena), (1, 2, 2));
 }

@@ -339,3 +339,21 @@ fn nothing_is_left_of_waiters_that_were_killed() -> mp::Result<()> {
     assert_eq!(holders, 1, "dead processes keep their places");
     Ok(())
 }
+
+#[mp::process_target]
+fn passes_into_another_namespace(lock: mp::Lock) -> Option<String> {
+    // Not everyone may.
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWPID).ok()?;
+    let refused = mp::spawn(takes_a_lock, (lock,)).and_then(|child| Ok(child.join()?));
+    Some(refused.map_or_else(|error| error.to_string(), |()| "it was taken".to_owned()))
+}
+
+#[test]
+fn a_lock_of_another_pid_namespace_is_refused() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    match mp::spawn(passes_into_another_namespace, (mp::Lock::new()?,))?.join()? {
+        Some(error) => assert!(error.contains("PID namespace"), "{error}"),
+        None => println!("not tried: this user may not make a PID namespace"),
+    }
+    Ok(())
+}

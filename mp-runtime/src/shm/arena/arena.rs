@@ -1,8 +1,11 @@
 //! How a process gets an arena: it makes one, or is sent something that lies in another's.
 
 use std::{
-    fmt, io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    fmt, fs, io,
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::fs::MetadataExt,
+    },
     ptr::NonNull,
     sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering},
 };
@@ -56,6 +59,7 @@ impl Arena {
         let arena = Self::open(&file)?;
         let header = arena.header()?;
         header.version.store(VERSION, Ordering::Relaxed);
+        header.pid_namespace.store(pid_namespace(), Ordering::Relaxed);
         header.magic.store(MAGIC, Ordering::Release);
         arena.introduce()
     }
@@ -77,6 +81,16 @@ impl Arena {
             return Err(Error::protocol(
                 "what came is no shared memory of this library, or of another version; build both with the same `multiprocess`",
             ));
+        }
+        match (header.pid_namespace.load(Ordering::Relaxed), pid_namespace()) {
+            (0, _) | (_, 0) => {}
+            (theirs, own) if theirs == own => {}
+            _ => {
+                return Err(Error::unsupported(
+                    "what came lies in the memory of a process of another PID namespace: its locks know their holders by \
+                     numbers that mean others here",
+                ));
+            }
         }
         let arena = arena.introduce()?;
         // Without a lock in between: to drop an arena takes it too. Another thread may have been faster.
@@ -164,6 +178,11 @@ fn identity(file: BorrowedFd<'_>) -> Result<(u64, u64)> {
     let stat =
         nix::sys::stat::fstat(file).map_err(|errno| Error::os("look at shared memory", io::Error::from(errno)))?;
     Ok((stat.st_dev, stat.st_ino))
+}
+
+/// The PID namespace of this process; zero: not known. `pid_namespaces(7)`
+fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").map_or(0, |namespace| namespace.ino())
 }
 
 /// Where numbers in the memory make no sense.

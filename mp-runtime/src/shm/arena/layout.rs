@@ -41,6 +41,8 @@ pub(super) struct Header {
     /// With so many holders it is time to look which of them are dead.
     pub(super) sweep_at: AtomicU32,
     pub(super) unused: AtomicU32,
+    /// Where the thread numbers in its locks mean something; zero: not known.
+    pub(super) pid_namespace: AtomicU64,
     pub(super) classes: [Class; CLASSES],
 }
 

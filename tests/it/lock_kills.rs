@@ -319,6 +319,14 @@ fn waits_for_condition(condition: mp::Condition, ready: mp::Event) -> mp::Result
     condition.wait_timeout(&mut guard, LONG)
 }
 
+/// Whoever is woken because another one died looks again.
+#[mp::process_target]
+fn waits_in_vain(condition: mp::Condition, ready: mp::Event) -> mp::Result<()> {
+    let mut guard = condition.lock()?;
+    ready.set();
+    condition.wait_for(&mut guard, || false)
+}
+
 #[test]
 fn set_and_notify_wait_for_no_dead_waiter() -> mp::Result<()> {
     let _watchdog = watchdog();
@@ -331,7 +339,7 @@ fn set_and_notify_wait_for_no_dead_waiter() -> mp::Result<()> {
         child.join().unwrap_err();
         event.set();
         event.clear();
-        let child = mp::spawn(waits_for_condition, (condition.clone(), ready.clone()))?;
+        let child = mp::spawn(waits_in_vain, (condition.clone(), ready.clone()))?;
         ready.wait();
         ready.clear();
         drop(condition.lock()?); // it waits now
@@ -340,7 +348,7 @@ fn set_and_notify_wait_for_no_dead_waiter() -> mp::Result<()> {
         condition.notify_all();
     }
     // A notification for one goes to one who lives.
-    let dead = mp::spawn(waits_for_condition, (condition.clone(), ready.clone()))?;
+    let dead = mp::spawn(waits_in_vain, (condition.clone(), ready.clone()))?;
     ready.wait();
     ready.clear();
     drop(condition.lock()?);

@@ -314,7 +314,7 @@ fn elements_have_the_same_place_in_all_processes() -> mp::Result<()> {
 fn waits_for_ever(condition: mp::Condition, waits: mp::Event) {
     let mut guard = condition.lock().unwrap();
     waits.set();
-    condition.wait(&mut guard).unwrap();
+    condition.wait_for(&mut guard, || false).unwrap();
 }
 
 #[mp::process_target]

@@ -194,24 +194,20 @@ impl Condition {
         self.wait_for_by(guard, Deadline::after(timeout), predicate)
     }
 
-    /// Wakes `n` who wait, or all if they are fewer; those who have waited longest first. Who calls it should hold the lock, as
-    /// in Python, or else a waiter that is just about to wait may have looked too early; it is not checked.
+    /// Wakes `n` who wait, or all if they are fewer; which of them is not said. They need the lock: if the caller holds it they are
+    /// woken when it gives that back. Who calls it should hold the lock, as in Python, or else a waiter that is just about to
+    /// wait may have looked too early; it is not checked.
     pub fn notify(&self, n: u32) {
         let (part, stake) = (&self.shared, self.shared.block().stake());
         let waiting = part.waiting.load(SeqCst);
         if n == 0 || waiting == 0 {
             return;
         }
-        if waiting <= n {
-            part.call_all();
-            self.lock.mutex().wake_when_unlocked(&part.changes);
-            return;
-        }
         // Should it be killed in here, a waiter that looks will see it.
         stake.fetch_add(1, SeqCst);
-        if part.wake(n) < n {
+        if waiting <= n || part.wake(n) < n {
             part.call_all();
-            futex::wake(&part.changes, u32::MAX);
+            self.lock.mutex().wake_when_unlocked(&part.changes);
         }
         stake.fetch_sub(1, SeqCst);
     }
@@ -325,7 +321,7 @@ impl ConditionPart {
 
     /// All return who have begun to wait, asleep or not: as soon as they are woken, or look.
     fn call_all(&self) {
-        let now = self.changes.load(SeqCst).wrapping_add(1);
+        let now = self.changes.fetch_add(1, SeqCst).wrapping_add(1);
         let later = |called| is_before(called, now).then_some(now);
         self.called.fetch_update(SeqCst, SeqCst, later).ok();
         self.changes.fetch_add(1, SeqCst);

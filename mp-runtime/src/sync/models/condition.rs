@@ -87,6 +87,10 @@ struct State {
     calls: [u8; MOST],
     base: [u8; MOST],
     seen: [u8; MOST],
+    /// Who notifies as many as wait.
+    all: [bool; MOST],
+    /// Who has put a wake-up off until its unlock.
+    owes: [bool; MOST],
 }
 
 impl Condition {
@@ -206,11 +210,12 @@ impl Condition {
             At::Change => {
                 then.changes += 1;
                 then.seen[process] = then.changes;
-                (if waits { At::Call } else { At::Wake }, "changes")
+                (if waits || state.all[process] { At::Call } else { At::Wake }, "changes")
             }
             At::AskWaiting => {
                 let unlock = if call == Call::Produce { At::Unlock } else { At::Lock };
                 call_ends = state.waiting == 0 && call == Call::ProduceFirst;
+                then.all[process] = state.waiting == 1;
                 (if state.waiting == 0 { unlock } else { At::NotifyStake }, "asks who waits")
             }
             At::Wake => {
@@ -224,7 +229,15 @@ impl Condition {
             }
             At::ChangeAgain => {
                 then.changes += 1;
-                (At::WakeAll, "changes again")
+                // With the lock held, a notifier wakes them when it gives that back.
+                then.owes[process] = !waits && call == Call::Produce;
+                (if then.owes[process] { At::NotifyUnstake } else { At::WakeAll }, "changes again")
+            }
+            At::WakeAll if state.owes[process] => {
+                then.sleepers.wake(MOST);
+                then.owes[process] = false;
+                call_ends = true;
+                (At::Lock, "wakes all")
             }
             At::WakeAll => {
                 then.sleepers.wake(MOST);
@@ -235,6 +248,10 @@ impl Condition {
                 then.stakes[process] -= u8::from(mutant != Mutant::NoStake);
                 call_ends = call == Call::ProduceFirst;
                 (if call_ends { At::Lock } else { At::Unlock }, "takes its stake back")
+            }
+            At::Unlock if state.owes[process] => {
+                then.lock.release();
+                (At::WakeAll, "unlocks")
             }
             At::Unlock => {
                 then.lock.release();

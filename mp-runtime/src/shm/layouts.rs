@@ -1,10 +1,11 @@
 //! What lies in shared memory for each kind of thing. All of it in one place, because the bytes are what two processes
 //! agree on; what is done with them is in `sync/` and `memory/`.
 
-use std::sync::atomic::{AtomicU32, AtomicU64};
-
 use super::arena::Part;
-use crate::sys::robust_mutex::RobustMutex;
+use crate::sys::{
+    atomic::{AtomicU32, AtomicU64},
+    robust_mutex::RobustMutex,
+};
 
 /// Each kind's name, and with how many mutexes it begins. Its number is its place here, from one.
 pub(super) const KINDS: [(&str, usize); 8] = [
@@ -29,6 +30,7 @@ macro_rules! parts {
             $(#[$doc])*
             #[repr(C)]
             #[derive(Debug)]
+            #[cfg_attr(loom, derive(Default))]
             pub(crate) struct $part {
                 $($(#[$field_doc])* pub(crate) $field: $type,)*
             }

@@ -19,11 +19,7 @@ use crate::{
     codec::carried,
     error::{Error, LockError, Result},
     shm::{arena::Shared, layouts::ConditionPart},
-    sys::{
-        futex,
-        poll::Deadline,
-        robust_mutex::{Locked, RobustMutex},
-    },
+    sys::{futex, poll::Deadline, robust_mutex::Locked},
 };
 
 /// A condition that one process makes true and others wait for: Python's `Condition`.
@@ -199,16 +195,12 @@ impl Condition {
     /// wait may have looked too early; it is not checked.
     pub fn notify(&self, n: u32) {
         let (part, stake) = (&self.shared, self.shared.block().stake());
-        let waiting = part.waiting.load(SeqCst);
-        if n == 0 || waiting == 0 {
+        if n == 0 || part.waiting.load(SeqCst) == 0 {
             return;
         }
         // Should it be killed in here, a waiter that looks will see it.
         stake.fetch_add(1, SeqCst);
-        if waiting <= n || part.wake(n) < n {
-            part.call_all();
-            self.lock.mutex().wake_when_unlocked(&part.changes);
-        }
+        part.notify(n, || self.lock.mutex().wake_when_unlocked(&part.changes));
         stake.fetch_sub(1, SeqCst);
     }
 
@@ -250,7 +242,10 @@ impl Condition {
         let base = part.changes.load(SeqCst);
         mutex.unlock();
 
-        let slept = self.sleep(mutex, base, deadline);
+        let slept = part.sleep(base, deadline, || {
+            self.wake_for_the_dead()?;
+            Ok(mutex.is_orphaned())
+        });
 
         let locked = mutex.lock_within_the_library(Deadline::NEVER);
         stake.fetch_sub(1, SeqCst);
@@ -265,34 +260,6 @@ impl Condition {
                 Err(LockError::OwnerDied(()).into())
             }
             other => Err(Error::invalid(format!("the condition's lock cannot be taken again: {other:?}"))),
-        }
-    }
-
-    /// Returns whether it was notified: woken by name, or called with all others.
-    fn sleep(&self, mutex: &RobustMutex, base: u32, deadline: Deadline) -> Result<bool> {
-        let part = &self.shared;
-        let mut look_at = None;
-        loop {
-            // Before looking whether all are called: if they are called after that, this has changed.
-            let seen = part.changes.load(SeqCst);
-            if part.is_called(base) {
-                return Ok(true);
-            }
-            if deadline.is_over() {
-                return Ok(false);
-            }
-            if death::sleep(&part.changes, seen, deadline) == Look::Woken {
-                return Ok(true);
-            }
-            // Whether or not others were notified meanwhile.
-            let now = Instant::now();
-            if look_at.is_none_or(|then| now >= then) {
-                self.wake_for_the_dead()?;
-                if mutex.is_orphaned() {
-                    return Ok(true);
-                }
-                look_at = Some(now + death::INTERVAL);
-            }
         }
     }
 
@@ -312,6 +279,40 @@ impl Condition {
 }
 
 impl ConditionPart {
+    /// Returns whether it was notified: woken by name, or called with all others; or `look` said, now and then, to wait no longer.
+    pub(super) fn sleep(&self, base: u32, deadline: Deadline, mut look: impl FnMut() -> Result<bool>) -> Result<bool> {
+        let mut look_at = None;
+        loop {
+            // Before looking whether all are called: if they are called after that, this has changed.
+            let seen = self.changes.load(SeqCst);
+            if self.is_called(base) {
+                return Ok(true);
+            }
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            if death::sleep(&self.changes, seen, deadline) == Look::Woken {
+                return Ok(true);
+            }
+            // Whether or not others were notified meanwhile.
+            let now = Instant::now();
+            if look_at.is_none_or(|then| now >= then) {
+                if look()? {
+                    return Ok(true);
+                }
+                look_at = Some(now + death::INTERVAL);
+            }
+        }
+    }
+
+    /// Wakes `n` of those who wait; `wake_all` if that is all of them, or if the kernel finds fewer than that asleep.
+    pub(super) fn notify(&self, n: u32, wake_all: impl FnOnce()) {
+        if self.waiting.load(SeqCst) <= n || self.wake(n) < n {
+            self.call_all();
+            wake_all();
+        }
+    }
+
     /// Wakes `n` of those who sleep, and returns how many that were. The kernel knows who sleeps and for how long; those on their
     /// way there it does not know.
     fn wake(&self, n: u32) -> u32 {

@@ -3,12 +3,9 @@
 //! The kernel tells the waiters of a lock that its holder has died, and nobody else. A permit, a place at a barrier, a
 //! wake-up that was taken and not used, or was never sent: for these, who waits looks now and then.
 
-use std::{
-    sync::atomic::{AtomicU32, Ordering::SeqCst},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use crate::sys::{futex, poll::Deadline};
+use crate::sys::{atomic::AtomicU32, futex, poll::Deadline};
 
 /// How often. A look is a system call for each other process that waits or has permits; ten of them a second are no load, and
 /// a tenth of a second is soon enough for something that has gone wrong.

@@ -107,7 +107,7 @@ fn is_odd(state: u32) -> bool {
 }
 
 impl EventPart {
-    fn set(&self) {
+    pub(super) fn set(&self) {
         // Fails only if it is set already.
         let change = self.state.fetch_update(SeqCst, SeqCst, |state| (!is_odd(state)).then(|| state.wrapping_add(1)));
         if change.is_ok() && self.waiting.load(SeqCst) > 0 {
@@ -115,12 +115,12 @@ impl EventPart {
         }
     }
 
-    fn clear(&self) {
+    pub(super) fn clear(&self) {
         // Fails only if it is not set.
         self.state.fetch_update(SeqCst, SeqCst, |state| is_odd(state).then(|| state.wrapping_add(1))).ok();
     }
 
-    fn wait(&self, deadline: Deadline) -> bool {
+    pub(super) fn wait(&self, deadline: Deadline) -> bool {
         let seen = self.state.load(SeqCst);
         if is_odd(seen) {
             return true;

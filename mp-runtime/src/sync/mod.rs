@@ -9,6 +9,8 @@ mod death;
 mod event;
 mod handle;
 mod lock;
+#[cfg(all(test, loom))]
+mod loom;
 #[cfg(test)]
 mod models;
 mod rlock;

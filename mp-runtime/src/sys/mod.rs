@@ -7,6 +7,8 @@
 #[cfg(feature = "tokio")]
 pub(crate) mod async_fd;
 pub(crate) mod atexit;
+#[cfg_attr(loom, path = "loom/atomic.rs")]
+pub(crate) mod atomic;
 pub(crate) mod clone;
 pub(crate) mod environ;
 pub(crate) mod epoll;
@@ -14,6 +16,7 @@ mod errno;
 pub(crate) mod fallocate;
 pub(crate) mod fcntl;
 pub(crate) mod fcntl_locking;
+#[cfg_attr(loom, path = "loom/futex.rs")]
 pub(crate) mod futex;
 pub(crate) mod getauxval;
 pub(crate) mod getrandom;
@@ -26,6 +29,7 @@ pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod pthread_key;
 pub(crate) mod recvmsg;
+#[cfg_attr(loom, path = "loom/robust_list.rs")]
 pub(crate) mod robust_list;
 pub(crate) mod robust_mutex;
 mod sched_getaffinity;

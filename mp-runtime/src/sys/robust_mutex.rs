@@ -1,15 +1,12 @@
 //! A lock in shared memory whose holder may die: the algorithm is in `sync/README.md`, with the argument why it loses no
 //! wake-up wherever a process is killed.
 
-use std::{
-    cell::Cell,
-    hint, io, ptr,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::{cell::Cell, hint, io, ptr, sync::atomic::Ordering, time::Duration};
 
 use crate::fault;
 
 use super::{
+    atomic::AtomicU32,
     futex,
     poll::Deadline,
     robust_list::{self, Entry, MAX_HELD},
@@ -24,14 +21,18 @@ const OWNER_DIED: u32 = 0x4000_0000;
 const WAITERS: u32 = 0x8000_0000;
 
 /// How often to look again before sleeping: about as long as another process needs to lock, do a little and unlock.
-const SPINS: u32 = 100;
+const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 /// After so many it is worth a system call to know whether more make sense.
 const FEW_SPINS: u32 = 10;
+
+/// Linux before 6.2 wakes nobody in the place of a waiter that is killed after it was woken because of a death.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// The lock. It exists in shared memory only, where all bytes zero is a free one; the arena, which owns that memory, does not unmap
 /// it or use it for something else while a thread of this process holds the lock.
 #[repr(C)]
 #[derive(Debug)]
+#[cfg_attr(loom, derive(Default))]
 pub(crate) struct RobustMutex {
     word: AtomicU32,
     /// How many are about to sleep or asleep. Those who were killed there are still counted.
@@ -46,6 +47,7 @@ pub(crate) struct RobustMutex {
     entry: Entry,
 }
 
+#[cfg(not(loom))]
 const _: () = assert!(
     std::mem::offset_of!(RobustMutex, entry).cast_signed() + size_of::<usize>().cast_signed() == -robust_list::OFFSET
 );
@@ -138,7 +140,7 @@ impl RobustMutex {
                 return Locked::TimedOut;
             } else {
                 self.sleepers.fetch_add(1, Ordering::SeqCst);
-                futex::wait(&self.word, word, deadline.rest());
+                futex::wait(&self.word, word, Some(deadline.rest_at_most(LONGEST_SLEEP)));
                 self.sleepers.fetch_sub(1, Ordering::SeqCst);
                 word = self.word.load(Ordering::Relaxed);
             }

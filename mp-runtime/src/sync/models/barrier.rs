@@ -382,7 +382,7 @@ fn it_opens_for_the_living_only() {
         &Barrier { parties: 3, scripts: THREE, kills: 2, timeouts: true, ..RIGHT },
     );
     holds_wide("barrier of 3, 4 processes, 1 kill", &Barrier { parties: 3, scripts: FOUR, kills: 1, ..RIGHT });
-    holds("barrier of 2, reset, 1 kill", &Barrier { scripts: RESET, kills: 1, timeouts: true, ..RIGHT });
+    holds_wide("barrier of 2, reset, 1 kill", &Barrier { scripts: RESET, kills: 1, timeouts: true, ..RIGHT });
 }
 
 #[test]

@@ -393,10 +393,15 @@ fn permits_come_back_and_are_found() {
         "semaphore of 1, 2 processes, 1 kill, timeouts",
         &Semaphore { scripts: TWO, kills: 1, timeouts: true, ..RIGHT },
     );
-    holds("semaphore of 1, 3 processes, 1 kill", &Semaphore { scripts: THREE, kills: 1, ..RIGHT });
+    holds_wide("semaphore of 1, 3 processes, 1 kill", &Semaphore { scripts: THREE, kills: 1, ..RIGHT });
     holds("semaphore of 0, given, 1 kill", &Semaphore { permits: 0, scripts: BELL, kills: 1, ..RIGHT });
-    holds_wide("semaphore of 1, 3 processes, 2 kills", &Semaphore { scripts: THREE, kills: 2, ..RIGHT });
     holds_wide("semaphore of 2, 3 processes, 1 kill", &Semaphore { permits: 2, scripts: THREE, kills: 1, ..RIGHT });
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn more_kills() {
+    holds_wide("semaphore of 1, 3 processes, 2 kills", &Semaphore { scripts: THREE, kills: 2, ..RIGHT });
 }
 
 #[test]

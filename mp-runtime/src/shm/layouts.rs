@@ -1,5 +1,5 @@
 //! What lies in shared memory for each kind of thing. All of it in one place, because the bytes are what two processes
-//! agree on; what is done with them is in `sync/` and `memory/`.
+//! agree on; what is done with them is in `sync/` and `values/`.
 
 use super::arena::Part;
 use crate::sys::{
@@ -104,19 +104,19 @@ parts! {
         passed: AtomicU64,
     }
 
-    /// `Value`: `memory/value.rs`. Behind it one place for the value, or two.
+    /// `Value`: `values/value.rs`. Behind it one place for the value, or two.
     ValuePart, "value" {
         mutex: RobustMutex,
         /// How often it was changed: an even number of times, and the first place counts, else the second.
         version: AtomicU64,
     }
 
-    /// `Array`: `memory/array.rs`. Behind it the elements.
+    /// `Array`: `values/array.rs`. Behind it the elements.
     ArrayPart, "array" {
         mutex: RobustMutex,
     }
 
-    /// `RawValue`, `RawArray`: nothing but the elements behind it.
+    /// `RawValue`, `RawArray`: `values/raw.rs`. Nothing but the elements behind it.
     RawPart, "raw memory" {
     }
 }

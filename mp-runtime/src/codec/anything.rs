@@ -10,7 +10,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{Decoder, Message};
-use crate::sys::memfd;
+use crate::sys::memfd::{self, Fixed};
 
 /// A value of every shape that serde knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,6 @@ pub fn decode_anything(bytes: &[u8], memory: Option<&[u8]>) {
 pub(crate) fn sealed(content: &[u8]) -> std::io::Result<OwnedFd> {
     let mut file = File::from(memfd::create()?);
     file.write_all(content)?;
-    memfd::seal(&file)?;
+    memfd::fix(&file, Fixed::Content)?;
     Ok(OwnedFd::from(file))
 }

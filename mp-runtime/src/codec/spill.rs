@@ -25,7 +25,12 @@ use super::together::together;
 use crate::{
     error::{Error, Result},
     shm::Mapping,
-    sys::{getrlimit::check_file_size, madvise, memfd, recvmsg::Arrived},
+    sys::{
+        getrlimit::check_file_size,
+        madvise,
+        memfd::{self, Fixed},
+        recvmsg::Arrived,
+    },
 };
 
 /// The most memfds of one message.
@@ -136,7 +141,7 @@ impl SpillWriter {
     /// From here on nobody can change them.
     pub(super) fn seal(self) -> Result<Vec<OwnedFd>> {
         let memfds = self.memfds.into_iter().map(|(file, _)| {
-            memfd::seal(&file).map_err(|error| Error::os("seal a memfd", error))?;
+            memfd::fix(&file, Fixed::Content).map_err(|error| Error::os("seal a memfd", error))?;
             Ok(OwnedFd::from(file))
         });
         memfds.collect()
@@ -171,7 +176,7 @@ impl SpillReader {
     pub(super) fn new(memfds: impl IntoIterator<Item = Arrived>) -> Result<Self> {
         let memfds = memfds.into_iter().map(|memfd| {
             let Some(memfd) = memfd.into_fd() else { return Err(Error::protocol("the memory did not come")) };
-            if !memfd::is_sealed(&memfd) {
+            if !memfd::is_fixed(&memfd, Fixed::Content) {
                 // It may not even be memory.
                 drop(Arrived::from(memfd));
                 return Err(Error::protocol("the memory that came with a message is not sealed"));

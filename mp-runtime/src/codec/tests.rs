@@ -171,7 +171,7 @@ fn no_block_is_read_twice() {
         }
         let memory = std::fs::File::from(crate::sys::memfd::create().unwrap());
         std::os::unix::fs::FileExt::write_all_at(&memory, &vec![7; 2 * size], 0).unwrap();
-        crate::sys::memfd::seal(&memory).unwrap();
+        crate::sys::memfd::fix(&memory, crate::sys::memfd::Fixed::Content).unwrap();
         let message =
             Message::new(framed(0x10, 0, bytes.len(), &bytes), vec![std::os::fd::OwnedFd::from(memory).into()])
                 .unwrap();

@@ -8,7 +8,10 @@ use super::{
     Sealed,
     pages::{Access, Pages},
 };
-use crate::sys::{fallocate, memfd};
+use crate::sys::{
+    fallocate,
+    memfd::{self, Fixed},
+};
 
 /// A memfd that nobody else has, mapped to write. Its descriptor is not given away before the mapping is gone.
 #[derive(Debug)]
@@ -50,7 +53,7 @@ impl Building {
         if longer {
             set_length(&memfd, length)?;
         }
-        memfd::seal(&memfd)?;
+        memfd::fix(&memfd, Fixed::Content)?;
         Sealed::new(memfd, length)
     }
 

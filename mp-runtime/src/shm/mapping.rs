@@ -4,7 +4,7 @@ use std::{ffi::c_void, io, num::NonZeroUsize, ops::Deref, os::fd::AsFd, ptr::Non
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-use crate::sys::memfd;
+use crate::sys::memfd::{self, Fixed};
 
 /// The bytes of a sealed memfd, without a copy. Nobody can change or cut them: the seals are checked first.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps the first `length` bytes.
     pub(crate) fn new(memfd: impl AsFd, length: NonZeroUsize) -> io::Result<Self> {
-        if !memfd::is_sealed(&memfd) {
+        if !memfd::is_fixed(&memfd, Fixed::Content) {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the memory is not sealed"));
         }
         let size = nix::sys::stat::fstat(&memfd)?.st_size;

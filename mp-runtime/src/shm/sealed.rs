@@ -75,7 +75,7 @@ impl Writing {
     }
 
     pub(crate) fn seal(self) -> io::Result<Sealed> {
-        memfd::seal(&self.file)?;
+        memfd::fix(&self.file, Fixed::Content)?;
         Sealed::new(self.file.into(), self.length)
     }
 }

@@ -16,35 +16,9 @@ use nix::{
 
 use super::{fcntl::above_stdio, getrlimit::check_file_size, recvmsg::Arrived};
 
-const SEALS: SealFlag =
-    SealFlag::F_SEAL_SEAL.union(SealFlag::F_SEAL_SHRINK).union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_WRITE);
-
 /// An empty file in memory, close-on-exec, that can be sealed.
 pub(crate) fn create() -> io::Result<OwnedFd> {
     Ok(memfd_create(c"multiprocess", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?)
-}
-
-/// From here on nobody can write, grow or shrink it.
-pub(crate) fn seal(memfd: impl AsFd) -> io::Result<()> {
-    fcntl(memfd, FcntlArg::F_ADD_SEALS(SEALS))?;
-    Ok(())
-}
-
-/// Whether nobody can write, grow or shrink it any more. False for a file that is no memfd.
-pub(crate) fn is_sealed(file: impl AsFd) -> bool {
-    fcntl(file, FcntlArg::F_GET_SEALS).is_ok_and(|seals| SealFlag::from_bits_truncate(seals).contains(SEALS))
-}
-
-/// From here on nobody can make it smaller: what is mapped of it stays.
-pub(crate) fn seal_size_from_below(memfd: impl AsFd) -> io::Result<()> {
-    fcntl(memfd, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL))?;
-    Ok(())
-}
-
-/// Whether nobody can make it smaller. False for a file that is no memfd.
-pub(crate) fn cannot_shrink(file: impl AsFd) -> bool {
-    fcntl(file, FcntlArg::F_GET_SEALS)
-        .is_ok_and(|seals| SealFlag::from_bits_truncate(seals).contains(SealFlag::F_SEAL_SHRINK))
 }
 
 /// Makes it at least so many bytes long. What is added takes no memory until it is written to.
@@ -72,15 +46,19 @@ pub(crate) enum Fixed {
     ContentForOthers,
     /// Shrink or grow it.
     Size,
+    /// Shrink it: what is mapped of it stays.
+    LeastSize,
 }
 
 impl Fixed {
     fn seals(self) -> SealFlag {
-        let size = SEALS.difference(SealFlag::F_SEAL_WRITE);
+        let least = SealFlag::F_SEAL_SEAL | SealFlag::F_SEAL_SHRINK;
+        let size = least | SealFlag::F_SEAL_GROW;
         match self {
-            Self::Content => SEALS,
-            Self::ContentForOthers => size.union(SealFlag::F_SEAL_FUTURE_WRITE),
+            Self::Content => size | SealFlag::F_SEAL_WRITE,
+            Self::ContentForOthers => size | SealFlag::F_SEAL_FUTURE_WRITE,
             Self::Size => size,
+            Self::LeastSize => least,
         }
     }
 }
@@ -90,6 +68,11 @@ impl Fixed {
 pub(crate) fn fix(memfd: impl AsFd, what: Fixed) -> io::Result<()> {
     fcntl(memfd, FcntlArg::F_ADD_SEALS(what.seals()))?;
     Ok(())
+}
+
+/// Whether it is fixed like that, or more. False for a file that is no memfd.
+pub(crate) fn is_fixed(file: impl AsFd, what: Fixed) -> bool {
+    fcntl(file, FcntlArg::F_GET_SEALS).is_ok_and(|seals| SealFlag::from_bits_retain(seals).contains(what.seals()))
 }
 
 /// A file from elsewhere, and its size, if it is a memfd that is fixed like that and of which every byte has memory already.
@@ -107,8 +90,7 @@ pub(crate) fn checked(file: Arrived, what: Fixed) -> io::Result<(OwnedFd, usize)
 fn check(file: &OwnedFd, what: Fixed) -> io::Result<usize> {
     let refuse = |why| Err(io::Error::new(io::ErrorKind::InvalidData, why));
     // First, because of a file that is no memfd not even a look at it is known to be harmless.
-    let seals = fcntl(file, FcntlArg::F_GET_SEALS).map_or(SealFlag::empty(), SealFlag::from_bits_retain);
-    if !seals.contains(what.seals()) {
+    if !is_fixed(file, what) {
         return refuse("the memory is not sealed as it must be");
     }
     // Of huge pages there are memfds too; but a mapping of these has lengths of its own.

@@ -18,7 +18,12 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    sys::{futex, memfd, poll::Deadline, robust_mutex::Locked},
+    sys::{
+        futex,
+        memfd::{self, Fixed},
+        poll::Deadline,
+        robust_mutex::Locked,
+    },
 };
 
 /// An arena, as this process has it.
@@ -55,7 +60,7 @@ impl Arena {
         futex::check().map_err(|error| Error::os("use futexes", error))?;
         let file = memfd::create().map_err(|error| Error::os("create a memfd", error))?;
         memfd::grow(&file, file_size(0) as u64).map_err(|error| Error::os("size a memfd", error))?;
-        memfd::seal_size_from_below(&file).map_err(|error| Error::os("seal a memfd", error))?;
+        memfd::fix(&file, Fixed::LeastSize).map_err(|error| Error::os("seal a memfd", error))?;
         let arena = Self::open(&file)?;
         let header = arena.header()?;
         header.version.store(VERSION, Ordering::Relaxed);
@@ -72,7 +77,7 @@ impl Arena {
         if let Some(arena) = find(&others()) {
             return Ok(arena);
         }
-        if !memfd::cannot_shrink(file) {
+        if !memfd::is_fixed(file, Fixed::LeastSize) {
             return Err(Error::protocol("what came is no shared memory of this library: it could shrink"));
         }
         let arena = Self::open(file)?;

@@ -150,7 +150,7 @@ impl Drop for Block {
             return;
         }
         if let Ok(kind) = self.kind()
-            && mutexes_of(self.content, kind).any(|mutex| mutex.holder() == Some(self.pid))
+            && mutexes_of(self.content, self.length, kind).any(|mutex| mutex.holder() == Some(self.pid))
         {
             // A guard may have been forgotten in this process: its thread's list of locks then leads through this memory.
             self.arena.keep();

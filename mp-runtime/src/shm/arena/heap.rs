@@ -5,7 +5,10 @@
 
 use std::{
     ptr,
-    sync::atomic::Ordering::{Relaxed, Release},
+    sync::atomic::{
+        AtomicU8, AtomicU32,
+        Ordering::{Relaxed, Release},
+    },
 };
 
 use super::{
@@ -59,7 +62,7 @@ impl<'a> Heap<'a> {
 
     /// The class that a slab was handed out to.
     pub(super) fn slab_class(&self, slab: usize) -> Result<usize> {
-        let class: &std::sync::atomic::AtomicU8 = self.0.part(slab_class_offset(slab))?;
+        let class: &AtomicU8 = self.0.part(slab_class_offset(slab))?;
         match usize::from(class.load(Relaxed)) {
             class @ 1..=CLASSES => Ok(class - 1),
             _ => Err(damaged()),
@@ -212,7 +215,7 @@ impl<'a> Heap<'a> {
     pub(super) fn free(&self, at: u32) -> Result<()> {
         let (class, block) = (self.class_at(at)?, self.block(at)?);
         let kind = block.kind.load(Relaxed);
-        if kind == ABANDONED || held_in(self.0, kind, at)? {
+        if kind == ABANDONED || held_in(self.0, kind, at, cell_size(class))? {
             // Its bytes are part of a thread's list of locks.
             block.kind.store(ABANDONED, Relaxed);
             return Ok(());
@@ -227,7 +230,7 @@ impl<'a> Heap<'a> {
         self.put(0, at, &self.record(at)?.next)
     }
 
-    pub(super) fn put(&self, class: usize, at: u32, link: &std::sync::atomic::AtomicU32) -> Result<()> {
+    pub(super) fn put(&self, class: usize, at: u32, link: &AtomicU32) -> Result<()> {
         let free = &self.class(class)?.free;
         link.store(free.load(Relaxed), Relaxed);
         free.store(at, Relaxed);
@@ -269,7 +272,7 @@ impl<'a> Heap<'a> {
         let start = slab_offset(slab);
         memfd::grow(self.0.file(), file_size(start) as u64).map_err(|error| Error::os("grow shared memory", error))?;
         self.0.address(start)?;
-        let place: &std::sync::atomic::AtomicU8 = self.0.part(slab_class_offset(slab))?;
+        let place: &AtomicU8 = self.0.part(slab_class_offset(slab))?;
         place.store(class as u8 + 1, Relaxed);
         fault::point_named("slab-classed");
         self.0.header()?.slabs.store(slab as u32 + 1, Release);

@@ -76,19 +76,20 @@ impl<P: Part> fmt::Debug for Shared<P> {
     }
 }
 
-/// The locks in a block of this kind, whose content begins at `content`.
-pub(super) fn mutexes_of<'a>(content: NonNull<u8>, kind: u32) -> impl Iterator<Item = &'a RobustMutex> {
+/// The locks in a block of this kind, whose content begins at `content` and has `length` bytes at least. The kind stands in memory
+/// that others can write, so it may be one that has more of them than the block has room for.
+pub(super) fn mutexes_of<'a>(content: NonNull<u8>, length: usize, kind: u32) -> impl Iterator<Item = &'a RobustMutex> {
     let count = KINDS.get((kind as usize).wrapping_sub(1)).map_or(0, |(_, mutexes)| *mutexes);
-    (0..count).map(move |index| {
-        // SAFETY: a block of that kind begins with so many of them.
+    (0..count.min(length / size_of::<RobustMutex>())).map(move |index| {
+        // SAFETY: the content is long enough for so many of them.
         let mutex = unsafe { content.cast::<RobustMutex>().add(index) };
         // SAFETY: mapped, aligned, and made of atomics: callers have the block, or the arena's lock.
         unsafe { mutex.as_ref() }
     })
 }
 
-/// Whether a living thread holds a lock in the block.
-pub(super) fn held_in(arena: &Arena, kind: u32, at: u32) -> Result<bool> {
+/// Whether a living thread holds a lock in the block at `at`, a cell of `cell` bytes.
+pub(super) fn held_in(arena: &Arena, kind: u32, at: u32, cell: usize) -> Result<bool> {
     let content = arena.address(at as usize * GRANULE + size_of::<BlockHeader>())?;
-    Ok(mutexes_of(content, kind).any(RobustMutex::is_held))
+    Ok(mutexes_of(content, cell - size_of::<BlockHeader>(), kind).any(RobustMutex::is_held))
 }

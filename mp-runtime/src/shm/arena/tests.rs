@@ -7,11 +7,11 @@ use super::{
     block::Block,
     holders::{self, PROCESS, THE_DEAD},
     layout::class_of,
-    shared::{Part, Shared},
+    shared::{Part, Shared, mutexes_of},
     transit::Transit,
 };
 use crate::{
-    shm::layouts::{LockPart, kind_of},
+    shm::layouts::{LockPart, SemaphorePart, kind_of},
     sys::{poll::Deadline, robust_mutex::Locked},
 };
 
@@ -113,6 +113,14 @@ fn damage_is_an_error() {
     for (at, record) in [(0, 0), (u32::MAX, u32::MAX), (block.at(), 1), (block.at() + 1, block.at())] {
         assert!(Block::adopt(&arena, at, record).is_err());
     }
+}
+
+#[test]
+fn no_lock_is_looked_for_behind_a_block() {
+    let arena = Arena::create().unwrap();
+    let block = Block::new_in(&arena, kind_of(LockPart::NAME), 48).unwrap();
+    // As if another process had written there that it is a semaphore, which has two.
+    assert_eq!(mutexes_of(block.content(), block.length(), kind_of(SemaphorePart::NAME)).count(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::{fmt, mem, os::fd::OwnedFd};
 
-use serde::{Deserializer, Serialize, Serializer, de, ser};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::handles::{ENDING, Slot, replace};
 use crate::{
@@ -75,6 +75,22 @@ pub(super) fn offer<T>(block: Block, deserialize: impl FnOnce() -> Result<T>) ->
 /// Puts `block` into the message that is being written.
 pub(crate) fn serialize<S: Serializer>(block: &Block, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_newtype_struct(MARK, &Piece(block))
+}
+
+/// A piece as a part of a larger value.
+#[derive(Debug)]
+pub(crate) struct Carried<B>(pub(crate) B);
+
+impl Serialize for Carried<&Block> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serialize(self.0, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Carried<Block> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserialize(deserializer).map(Self)
+    }
 }
 
 struct Piece<'a>(&'a Block);

@@ -16,7 +16,7 @@ use super::{
     death::{self, Look},
 };
 use crate::{
-    codec::carried,
+    codec::carried::Carried,
     error::{Error, LockError, Result},
     shm::{arena::Shared, layouts::ConditionPart},
     sys::{futex, poll::Deadline, robust_mutex::Locked},
@@ -341,30 +341,14 @@ fn is_before(one: u32, other: u32) -> bool {
 
 impl Serialize for Condition {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (Piece(&self.shared), &self.lock).serialize(serializer)
-    }
-}
-
-struct Piece<'a>(&'a Shared<ConditionPart>);
-
-impl Serialize for Piece<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        carried::serialize(self.0.block(), serializer)
-    }
-}
-
-struct Received(Shared<ConditionPart>);
-
-impl<'de> Deserialize<'de> for Received {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let block = carried::deserialize(deserializer)?;
-        Shared::from_block(block).map(Self).map_err(serde::de::Error::custom)
+        (Carried(self.shared.block()), &self.lock).serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (Received(shared), lock) = Deserialize::deserialize(deserializer)?;
+        let (Carried(block), lock) = Deserialize::deserialize(deserializer)?;
+        let shared = Shared::from_block(block).map_err(serde::de::Error::custom)?;
         Ok(Self { shared: Arc::new(shared), lock })
     }
 }

@@ -5,30 +5,19 @@ use std::os::fd::BorrowedFd;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    codec::{carried, handles},
-    shm::{
-        Extent,
-        arena::{Block, Part},
-    },
+    codec::{carried::Carried, handles},
+    shm::{Extent, arena::Part},
     sys::recvmsg::Arrived,
 };
 
 pub(super) fn serialize<P: Part, S: Serializer>(extent: &Extent<P>, serializer: S) -> Result<S::Ok, S::Error> {
     let (block, memfd) = extent.descriptors();
-    (SentBlock(block), memfd.map(SentMemory)).serialize(serializer)
+    (Carried(block), memfd.map(SentMemory)).serialize(serializer)
 }
 
 pub(super) fn deserialize<'de, P: Part, D: Deserializer<'de>>(deserializer: D) -> Result<Extent<P>, D::Error> {
-    let (ReceivedBlock(block), memory): (_, Option<ReceivedMemory>) = Deserialize::deserialize(deserializer)?;
+    let (Carried(block), memory): (_, Option<ReceivedMemory>) = Deserialize::deserialize(deserializer)?;
     Extent::received(block, memory.map(|memory| memory.0)).map_err(de::Error::custom)
-}
-
-struct SentBlock<'a>(&'a Block);
-
-impl Serialize for SentBlock<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        carried::serialize(self.0, serializer)
-    }
 }
 
 struct SentMemory<'a>(BorrowedFd<'a>);
@@ -36,14 +25,6 @@ struct SentMemory<'a>(BorrowedFd<'a>);
 impl Serialize for SentMemory<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         handles::serialize(self.0, serializer)
-    }
-}
-
-struct ReceivedBlock(Block);
-
-impl<'de> Deserialize<'de> for ReceivedBlock {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        carried::deserialize(deserializer).map(Self)
     }
 }
 

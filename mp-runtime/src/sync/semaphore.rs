@@ -15,16 +15,13 @@ use std::{
 use super::{
     death::{self, Look},
     handle,
+    lock::Held,
 };
 use crate::{
     error::{Error, Result},
     fault,
     shm::{arena::Shared, layouts::SemaphorePart},
-    sys::{
-        futex,
-        poll::Deadline,
-        robust_mutex::{Locked, RobustMutex},
-    },
+    sys::{futex, poll::Deadline, robust_mutex::Locked},
 };
 
 /// The most permits that there can be, as in Python.
@@ -257,24 +254,15 @@ impl Drop for SemaphoreGuard<'_> {
     }
 }
 
-/// Holds the numbers' lock.
-struct Numbers<'a>(&'a RobustMutex);
-
-impl Drop for Numbers<'_> {
-    fn drop(&mut self) {
-        self.0.unlock();
-    }
-}
-
 /// What is done with the numbers. What is known of who has permits is in the arena, beside the block: the same `shared`.
 impl SemaphorePart {
     /// Locks the numbers. If the last one who did died halfway, they are made to agree.
-    fn numbers(&self, shared: &Shared<Self>) -> Result<Numbers<'_>> {
+    fn numbers(&self, shared: &Shared<Self>) -> Result<Held<'_>> {
         let locked = self.mutex.lock_within_the_library(Deadline::NEVER);
         match locked.map_err(|error| Error::os("lock a semaphore", error))? {
-            Locked::Yes => Ok(Numbers(&self.mutex)),
+            Locked::Yes => Ok(Held(&self.mutex)),
             Locked::OwnerDied => {
-                let numbers = Numbers(&self.mutex);
+                let numbers = Held(&self.mutex);
                 self.end_change(shared)?;
                 self.mutex.mark_consistent();
                 Ok(numbers)
@@ -341,7 +329,7 @@ impl SemaphorePart {
                 other => return Err(Error::protocol(format!("a semaphore cannot be locked: {other:?}"))),
             }
         }
-        let _turn = Numbers(&self.turn);
+        let _turn = Held(&self.turn);
         self.take_from_the_dead(shared)?;
         loop {
             let seen = self.changes.load(SeqCst);
@@ -394,7 +382,7 @@ impl SemaphorePart {
     }
 
     /// There may be a permit: wakes whose turn it is.
-    fn announce(&self, numbers: Numbers<'_>) {
+    fn announce(&self, numbers: Held<'_>) {
         fault::point_named("permit-to-be-announced");
         // Nobody waits, and who begins to from now on sees the permit: it looks with this lock held.
         if self.waits.load(SeqCst) == 0 {

@@ -18,8 +18,8 @@ use bytemuck::Pod;
 use crate::{
     error::{Error, LockError, Result},
     shm::{arena::Shared, cells::words, layouts::ValuePart},
-    sync::{handle, take},
-    sys::{poll::Deadline, robust_mutex::RobustMutex},
+    sync::{Held, handle, take},
+    sys::poll::Deadline,
 };
 
 const WORD: usize = size_of::<u64>();
@@ -197,15 +197,6 @@ fn write<T: Pod>(place: &[AtomicU64], value: &T) {
         let mut padded = [0; WORD];
         padded[..bytes.len()].copy_from_slice(bytes);
         word.store(u64::from_ne_bytes(padded), Release);
-    }
-}
-
-struct Held<'a>(&'a RobustMutex);
-
-impl Drop for Held<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.unlock();
     }
 }
 

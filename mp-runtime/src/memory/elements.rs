@@ -1,10 +1,10 @@
 //! Elements as bytes and back.
 
 use bytemuck::Pod;
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Serialize, de};
 
 use crate::{
-    codec::handles,
+    codec::Handle,
     error::{Error, Result},
     sys::recvmsg::Arrived,
 };
@@ -60,10 +60,4 @@ impl Count {
 }
 
 /// A descriptor that came with a message, and is whatever its sender wanted.
-pub(super) struct Came(pub(super) Arrived);
-
-impl<'de> Deserialize<'de> for Came {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        handles::deserialize(deserializer).map(|fd| Self(fd.into()))
-    }
-}
+pub(super) type Came = Handle<Arrived>;

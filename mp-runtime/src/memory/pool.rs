@@ -238,7 +238,7 @@ impl<'de, T: Pod> Deserialize<'de> for LentSlice<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (memfd, lease, count) = <(Came, Came, Count)>::deserialize(deserializer)?;
         let (_, bytes) = count.check::<T, _>()?;
-        let lent = Lent::receive(memfd.0, lease.0, bytes).map_err(de::Error::custom)?;
+        let lent = Lent::receive(memfd.into_inner(), lease.into_inner(), bytes).map_err(de::Error::custom)?;
         Ok(Self { lent: Arc::new(lent), element: PhantomData })
     }
 }

@@ -230,7 +230,7 @@ impl<'de, T: Pod> Deserialize<'de> for SharedSlice<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (memfd, count) = <(Came, Count)>::deserialize(deserializer)?;
         let (_, bytes) = count.check::<T, _>()?;
-        Sealed::receive(memfd.0, bytes).map(Self::new).map_err(de::Error::custom)
+        Sealed::receive(memfd.into_inner(), bytes).map(Self::new).map_err(de::Error::custom)
     }
 }
 

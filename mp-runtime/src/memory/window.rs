@@ -116,7 +116,8 @@ impl<'de, T: Pod> Deserialize<'de> for SharedWindow<T> {
         let end = before.checked_add(length).ok_or_else(outside)?;
         let bytes_end = bytes_before.checked_add(bytes).ok_or_else(outside)?;
         let index = usize::try_from(index).map_err(|_| outside())?;
-        let part = Part::receive(memfd.0, out.0, index, bytes_before..bytes_end).map_err(de::Error::custom)?;
+        let part = Part::receive(memfd.into_inner(), out.into_inner(), index, bytes_before..bytes_end)
+            .map_err(de::Error::custom)?;
         Ok(Self::new(part, before..end))
     }
 }

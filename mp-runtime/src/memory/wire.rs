@@ -8,7 +8,7 @@ use std::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::SharedMemory;
-use crate::{codec::handles, error::Result, shm::named::Segment};
+use crate::{codec::Handle, error::Result, shm::named::Segment};
 
 /// Sends a handle that does not own the segment. Only in messages of this crate.
 impl Serialize for SharedMemory {
@@ -35,10 +35,10 @@ pub(super) fn send<S: Serializer>(name: &str, file: &File, serializer: S) -> Res
     #[derive(Serialize)]
     struct SharedMemory<'a> {
         name: &'a str,
-        fd: Fd<BorrowedFd<'a>>,
+        fd: Handle<BorrowedFd<'a>>,
     }
 
-    SharedMemory { name, fd: Fd(file.as_fd()) }.serialize(serializer)
+    SharedMemory { name, fd: Handle::new(file.as_fd()) }.serialize(serializer)
 }
 
 /// Takes it out again.
@@ -46,23 +46,9 @@ pub(super) fn receive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Segm
     #[derive(Deserialize)]
     struct SharedMemory {
         name: String,
-        fd: Fd<OwnedFd>,
+        fd: Handle<OwnedFd>,
     }
 
     let SharedMemory { name, fd } = SharedMemory::deserialize(deserializer)?;
-    Segment::from_fd(fd.0, name).map_err(de::Error::custom)
-}
-
-struct Fd<F>(F);
-
-impl Serialize for Fd<BorrowedFd<'_>> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        handles::serialize(self.0, serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for Fd<OwnedFd> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        handles::deserialize(deserializer).map(Self)
-    }
+    Segment::from_fd(fd.into_inner(), name).map_err(de::Error::custom)
 }

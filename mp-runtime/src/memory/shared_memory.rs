@@ -19,6 +19,9 @@ use crate::{
 /// Between processes that exchange messages no name is needed: a handle is a value, and what arrives is a handle of the
 /// same memory, even if the name is gone. Dropping a handle is CPython's `close()`.
 ///
+/// A handle is not `Clone`: an argument is moved, and if it was the owner the name goes with it. For one more handle,
+/// [`open`](Self::open) the [`name`](Self::name); a [`Sender`](crate::Sender) takes any handle by reference, as often as wanted.
+///
 /// # Who removes it
 ///
 /// The handle that [`new`](Self::new) or [`create`](Self::create) returned *owns* the segment: when it is dropped, or its

@@ -204,7 +204,7 @@ impl Condition {
         stake.fetch_sub(1, SeqCst);
     }
 
-    /// Wakes all who wait.
+    /// Wakes all who wait, as [`notify`](Self::notify) does.
     pub fn notify_all(&self) {
         self.notify(u32::MAX);
     }

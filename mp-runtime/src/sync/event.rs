@@ -70,7 +70,7 @@ impl Event {
         self.shared.clear();
     }
 
-    /// Blocks until it is set; not at all if it is.
+    /// Blocks until it is set, not at all if it is; for ever if nobody lives to set it.
     pub fn wait(&self) {
         self.shared.wait(Deadline::NEVER);
     }

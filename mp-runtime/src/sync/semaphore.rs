@@ -109,7 +109,7 @@ impl Semaphore {
     ///
     /// # Errors
     ///
-    /// More than 2³¹-1 permits, or more than the bound of a [`BoundedSemaphore`].
+    /// More than 2³¹-1 permits, or more than the bound of a [`BoundedSemaphore`]; others as [`acquire`](Self::acquire).
     ///
     /// # Examples
     ///

@@ -109,7 +109,7 @@ impl<T: Pod> Array<T> {
         self.lock_by(Deadline::after(timeout))
     }
 
-    /// Calls `change` with the elements and the lock held. Returns what it does.
+    /// Calls `change` with the elements and the lock held. Returns what it does. Blocks as [`lock`](Self::lock).
     ///
     /// # Errors
     ///
@@ -118,16 +118,17 @@ impl<T: Pod> Array<T> {
         Ok(change(&mut self.lock()?))
     }
 
-    /// The element at `index`.
+    /// The element at `index`. Blocks as [`lock`](Self::lock).
     ///
     /// # Errors
     ///
-    /// There is none (Python's `IndexError`); others as [`lock`](Self::lock).
+    /// There is none (Python's `IndexError`); others as [`lock`](Self::lock). After a death too, which leaves no guard to give
+    /// back: until somebody has taken the lock and said that all is well.
     pub fn get(&self, index: usize) -> Result<T> {
         self.lock()?.get(index).copied().ok_or_else(|| self.out_of_range(index))
     }
 
-    /// Replaces the element at `index`.
+    /// Replaces the element at `index`. Blocks as [`lock`](Self::lock).
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl<T: Pod> Array<T> {
         Ok(())
     }
 
-    /// A copy of all elements, as they are at one moment.
+    /// A copy of all elements, as they are at one moment. Blocks as [`lock`](Self::lock).
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::{
     sync::handle,
 };
 
-/// An atomic number that several processes see: Python's `RawValue`, with operations that cannot tear or get lost.
+/// An atomic number that several processes see, one of std's integers: Python's `RawValue`, with operations that cannot tear or get lost.
 ///
 /// Clones, and what arrives where it is sent, are the same number. It is the atomic itself: no lock, nothing to be left behind by
 /// who is killed.

@@ -27,7 +27,7 @@ const WORD: usize = size_of::<u64>();
 /// A value that several processes see and change: Python's `Value`.
 ///
 /// Clones, and what arrives where it is sent, are the same value. `T` is plain data without pointers, [`bytemuck::Pod`](https://docs.rs/bytemuck):
-/// numbers, arrays of numbers, and `repr(C)` structs of these without gaps, by that crate's derive.
+/// numbers, arrays of numbers, and structs of these, by that crate's derive (see the second example).
 ///
 /// Each change is made under the value's lock, so none is lost, and becomes visible as a whole: **a process that is killed in the middle of a
 /// change has not made it**, nor has a closure that panics. Reading takes no lock and waits for nobody.
@@ -52,6 +52,27 @@ const WORD: usize = size_of::<u64>();
 ///     child.join()??;
 /// }
 /// assert_eq!(total.get(), 2000);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A struct is `Copy` and `repr(C)`, has no gaps between its fields, and takes a line in `Cargo.toml`:
+///
+/// ```
+/// use bytemuck::{Pod, Zeroable}; // bytemuck = { version = "1", features = ["derive"] }
+/// use multiprocess as mp;
+///
+/// #[derive(Clone, Copy, Pod, Zeroable)]
+/// #[repr(C)]
+/// struct Statistics {
+///     sum: f64,
+///     count: u64,
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let all = mp::Value::new(Statistics { sum: 0.0, count: 0 })?;
+/// all.with(|all| (all.sum, all.count) = (all.sum + 2.5, all.count + 1))?;
+/// assert_eq!(all.get().sum, 2.5);
 /// # Ok(())
 /// # }
 /// ```
@@ -101,7 +122,7 @@ impl<T: Pod> Value<T> {
         }
     }
 
-    /// Replaces the value.
+    /// Replaces the value. Blocks as [`with`](Self::with).
     ///
     /// # Errors
     ///
@@ -111,7 +132,7 @@ impl<T: Pod> Value<T> {
     }
 
     /// Calls `change` with the value and the lock held; what it leaves there becomes the value when it returns. Returns what
-    /// it does.
+    /// it does. Blocks while another thread or process is in a `with` of the same value, and has no timeout: `change` should be short.
     ///
     /// # Errors
     ///
@@ -230,7 +251,7 @@ numbers!(Self::wrapping_add, Self::wrapping_sub => u8, u16, u32, u64, u128, usiz
 numbers!(|a, b| a + b, |a, b| a - b => f32, f64);
 
 impl<T: Number> Value<T> {
-    /// Adds `number`, and returns what was there before. Integers wrap around, as Python's do in a `Value`.
+    /// Adds `number`, and returns what was there before. Integers wrap around, as Python's do in a `Value`. Blocks as [`with`](Self::with).
     ///
     /// # Errors
     ///
@@ -240,7 +261,7 @@ impl<T: Number> Value<T> {
         self.with(|now| std::mem::replace(now, now.plus(number)))
     }
 
-    /// Takes `number` away, and returns what was there before.
+    /// Takes `number` away, and returns what was there before. Integers wrap around. Blocks as [`with`](Self::with).
     ///
     /// # Errors
     ///

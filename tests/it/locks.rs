@@ -233,6 +233,11 @@ fn a_semaphore_counts() -> mp::Result<()> {
     assert!(full.release().unwrap_err().is_invalid_input());
     let bounded = mp::BoundedSemaphore::new(1)?;
     assert!(bounded.release().unwrap_err().is_invalid_input());
+    // Given back twice: by hand, and by the guard.
+    let permit = bounded.acquire()?;
+    bounded.release()?;
+    drop(permit);
+    assert_eq!(bounded.value(), 1);
     Ok(())
 }
 

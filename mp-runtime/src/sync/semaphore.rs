@@ -278,7 +278,7 @@ impl SemaphorePart {
         fault::point_named("permit-journaled");
         stake.store(new_stake, Release);
         fault::point_named("permit-staked");
-        self.permits.store(Self::rest(all, new_stake), Release);
+        self.permits.store(self.rest(all, new_stake), Release);
         fault::point_named("permit-changed");
         self.journal.store(0, Release);
     }
@@ -289,14 +289,19 @@ impl SemaphorePart {
         let journal = self.journal.load(Acquire);
         if journal != 0 {
             let stake = shared.block().stake_at((journal >> 32) as u32)?;
-            self.permits.store(Self::rest(journal as u32, stake), Release);
+            self.permits.store(self.rest(journal as u32, stake), Release);
             self.journal.store(0, Release);
         }
         Ok(())
     }
 
-    fn rest(all: u32, stake: u32) -> u32 {
-        all.saturating_sub(stake).min(MOST)
+    /// How many permits there are if there are so many together with a stake: never more than the bound.
+    fn rest(&self, all: u32, stake: u32) -> u32 {
+        let most = match self.bound.load(Acquire) {
+            0 => MOST,
+            bound => bound,
+        };
+        all.saturating_sub(stake).min(most)
     }
 
     fn try_take(&self, shared: &Shared<Self>) -> Result<bool> {

@@ -199,10 +199,12 @@ impl<'a> Heap<'a> {
     /// All records of a block.
     pub(super) fn records_of(&self, block: u32) -> Result<Vec<(u32, &'a Record)>> {
         let mut found = Vec::new();
+        // A chain of more is a ring.
+        let all = self.slabs()? * (SLAB / size_of::<Record>());
         let mut at = self.block(block)?.first.load(Relaxed);
         while at != 0 {
             let record = self.record(at)?;
-            if split(record.word.load(Relaxed)).0 != block || found.len() > MAX_HOLDERS * 64 {
+            if split(record.word.load(Relaxed)).0 != block || found.len() > all {
                 return Err(damaged());
             }
             found.push((at, record));

@@ -54,7 +54,7 @@ pub(super) fn claim(heap: &Heap<'_>, file: BorrowedFd<'_>, user: u32) -> Result<
             return Ok(number);
         }
     }
-    Err(Error::invalid(format!("more than {MAX_HOLDERS} processes and messages have something in one shared memory")))
+    Err(Error::invalid(format!("more than {THE_DEAD} processes and messages have something in one shared memory")))
 }
 
 /// Looks for the dead again when there are so many holders, or all places are taken: with none left nobody would look any more.

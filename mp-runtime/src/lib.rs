@@ -16,7 +16,9 @@ mod sys;
 mod values;
 
 pub use codec::Handle;
-pub use error::{Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError};
+pub use error::{
+    BrokenBarrier, Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError,
+};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use memory::{
     KeptMappings, LentSlice, PooledSliceMut, Rejoin, Rejoined, SharedArray, SharedSlice, SharedSliceMut, SharedWindow,
@@ -29,8 +31,8 @@ pub use process::{
 };
 pub use shm::Atomic;
 pub use sync::{
-    AnyGuard, Barrier, BoundedSemaphore, BrokenBarrier, Condition, Event, Lock, LockGuard, RLock, RLockGuard,
-    Semaphore, SemaphoreGuard,
+    AnyGuard, Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, RLock, RLockGuard, Semaphore,
+    SemaphoreGuard,
 };
 pub use values::{Array, ArrayGuard, Number, RawArray, RawValue, Value};
 

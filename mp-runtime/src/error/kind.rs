@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{JoinError, LockError, RecvError, SendError};
+use super::{BrokenBarrier, JoinError, LockError, RecvError, SendError};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -264,11 +264,6 @@ impl Error {
     }
 
     #[cold]
-    pub(crate) fn broken_barrier(message: impl Into<String>) -> Self {
-        Self::new(Kind::Said(Category::BrokenBarrier, message.into()))
-    }
-
-    #[cold]
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         Self::new(Kind::Refused(message.into()))
     }
@@ -371,6 +366,15 @@ impl<G> From<LockError<G>> for Error {
             LockError::WouldDeadlock => Self::new(Kind::Said(Category::WouldDeadlock, text)),
             LockError::TooMany => Self::invalid(text),
             LockError::Os(error) => error,
+        }
+    }
+}
+
+impl From<BrokenBarrier> for Error {
+    fn from(broken: BrokenBarrier) -> Self {
+        match broken {
+            BrokenBarrier::TimedOut => Self::timed_out(broken.to_string()),
+            _ => Self::new(Kind::Said(Category::BrokenBarrier, broken.to_string())),
         }
     }
 }

@@ -13,10 +13,11 @@ mod lock;
 mod loom;
 #[cfg(test)]
 mod models;
+mod permits;
 mod rlock;
 mod semaphore;
 
-pub use barrier::{Barrier, BrokenBarrier};
+pub use barrier::Barrier;
 pub use condition::{AnyGuard, Condition};
 pub use event::Event;
 pub(crate) use handle::handle;

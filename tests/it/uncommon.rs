@@ -10,7 +10,7 @@ use multiprocess as mp;
 
 use super::support::{eventually, is_waiting, owned, watchdog};
 
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(60);
 
 #[mp::process_target]
 fn takes_a_lock(lock: mp::Lock) {
@@ -162,16 +162,17 @@ fn what_others_hold_is_unmapped_all_the_same() -> mp::Result<()> {
     let (sender, receiver) = mp::channel()?;
     let child = mp::spawn(takes_and_drops, (receiver,))?;
     let semaphore = mp::Semaphore::new(0)?;
-    let waiter = mp::spawn(takes_a_permit, (semaphore.clone(),))?;
+    let ready = mp::Event::new()?;
+    let waiter = mp::spawn(uses_up_a_permit, (semaphore.clone(), ready.clone()))?;
+    ready.wait();
     eventually("the waiter to wait", || is_waiting(waiter.pid()));
-    thread::sleep(Duration::from_millis(50));
     for _ in 0..300 {
         sender.send(&semaphore).unwrap();
     }
     drop(sender);
     let (before, last) = child.join()?;
     semaphore.release()?;
-    waiter.join()?;
+    assert!(waiter.join()?);
     assert!(last < 10, "{before} mappings, then {last}");
     Ok(())
 }
@@ -229,8 +230,7 @@ fn a_round_that_was_broken_is_never_one_that_passed() -> mp::Result<()> {
     let _watchdog = watchdog();
     let barrier = mp::Barrier::new(2)?;
     let child = mp::spawn(waits_at, (barrier.clone(),))?;
-    eventually("the child to wait", || barrier.waiting() == 1);
-    thread::sleep(Duration::from_millis(50));
+    eventually("the child to wait", || barrier.waiting() == 1 && is_waiting(child.pid()));
     stop(child.pid());
     barrier.abort();
     barrier.reset();
@@ -258,8 +258,10 @@ fn go_on(pid: u32) {
     signal(pid, nix::sys::signal::Signal::SIGCONT);
 }
 
+/// Once it is ready, it sleeps for nothing but the permit.
 #[mp::process_target]
-fn takes_one(semaphore: mp::Semaphore) -> bool {
+fn uses_up_a_permit(semaphore: mp::Semaphore, ready: mp::Event) -> bool {
+    ready.set();
     semaphore.acquire_timeout(LONG).is_ok_and(|permit| {
         permit.forget();
         true
@@ -270,13 +272,15 @@ fn takes_one(semaphore: mp::Semaphore) -> bool {
 fn a_stopped_waiter_keeps_no_permit_from_the_others() -> mp::Result<()> {
     let _watchdog = watchdog();
     let semaphore = mp::Semaphore::new(0)?;
-    let stopped = mp::spawn(takes_a_permit, (semaphore.clone(),))?;
+    let ready = mp::Event::new()?;
+    let stopped = mp::spawn(uses_up_a_permit, (semaphore.clone(), ready.clone()))?;
+    ready.wait();
     eventually("the first to wait", || is_waiting(stopped.pid()));
-    thread::sleep(Duration::from_millis(50));
     stop(stopped.pid());
-    let child = mp::spawn(takes_one, (semaphore.clone(),))?;
+    ready.clear();
+    let child = mp::spawn(uses_up_a_permit, (semaphore.clone(), ready.clone()))?;
+    ready.wait();
     eventually("the other to wait", || is_waiting(child.pid()));
-    thread::sleep(Duration::from_millis(50));
     semaphore.release()?;
     let taken = child.join();
     go_on(stopped.pid());

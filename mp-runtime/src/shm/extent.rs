@@ -92,11 +92,17 @@ impl Large {
         let memfd = memfd::create()?;
         fallocate::allocate(&memfd, 0, bytes)?;
         memfd::fix(&memfd, Fixed::Size)?;
-        Ok(Self { pages: Pages::map(&memfd, Access::Share, 0, bytes)?, memfd })
+        Self::map(memfd, bytes)
     }
 
     fn received(memfd: Arrived) -> io::Result<Self> {
         let (memfd, bytes) = memfd::checked(memfd, Fixed::Size)?;
-        Ok(Self { pages: Pages::map(&memfd, Access::Share, 0, bytes)?, memfd })
+        Self::map(memfd, bytes)
+    }
+
+    fn map(memfd: OwnedFd, bytes: usize) -> io::Result<Self> {
+        let pages = Pages::map(&memfd, Access::Share, 0, bytes)?;
+        pages.advise_huge();
+        Ok(Self { pages, memfd })
     }
 }

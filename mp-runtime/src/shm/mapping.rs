@@ -1,22 +1,13 @@
 //! A read-only view of a sealed memfd.
 
-use std::{ffi::c_void, io, num::NonZeroUsize, ops::Deref, os::fd::AsFd, ptr::NonNull, slice};
+use std::{io, num::NonZeroUsize, ops::Deref, os::fd::AsFd, slice};
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
-
+use super::pages::{Access, Pages};
 use crate::sys::memfd::{self, Fixed};
 
 /// The bytes of a sealed memfd, without a copy. Nobody can change or cut them: the seals are checked first.
 #[derive(Debug)]
-pub(crate) struct Mapping {
-    start: NonNull<c_void>,
-    length: NonZeroUsize,
-}
-
-// SAFETY: the memory is immutable, and unmapping it works from any thread.
-unsafe impl Send for Mapping {}
-// SAFETY: as above.
-unsafe impl Sync for Mapping {}
+pub(crate) struct Mapping(Pages);
 
 impl Mapping {
     /// Maps the first `length` bytes.
@@ -28,9 +19,12 @@ impl Mapping {
         if usize::try_from(size).is_ok_and(|size| size < length.get()) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the memory is shorter than announced"));
         }
-        // SAFETY: a new mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe { mmap(None, length, ProtFlags::PROT_READ, MapFlags::MAP_SHARED, memfd, 0) }?;
-        Ok(Self { start, length })
+        Self::of_checked(memfd, length.get())
+    }
+
+    /// The same of a memfd whose seals and size have been looked at.
+    pub(super) fn of_checked(memfd: impl AsFd, length: usize) -> io::Result<Self> {
+        Pages::map(memfd, Access::Read, 0, length).map(Self)
     }
 }
 
@@ -40,14 +34,6 @@ impl Deref for Mapping {
     fn deref(&self) -> &[u8] {
         // SAFETY: mapped, readable, and as long as said: the seals keep the file from shrinking below it
         // and from being written; the mapping goes only with `self`.
-        unsafe { slice::from_raw_parts(self.start.as_ptr().cast(), self.length.get()) }
-    }
-}
-
-impl Drop for Mapping {
-    fn drop(&mut self) {
-        // SAFETY: this is the mapping made above, and the borrow checker says that no slice of it is left.
-        // It can fail where the sender's memory has pages of another size; then the mapping stays.
-        unsafe { munmap(self.start, self.length.get()) }.ok();
+        unsafe { slice::from_raw_parts(self.0.start().as_ptr(), self.0.length()) }
     }
 }

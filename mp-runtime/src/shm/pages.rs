@@ -1,18 +1,17 @@
-//! A mapping of part of a memfd: an address and a length that are unmapped together. Who may read and write there, and
+//! A mapping of part of a file in memory: an address and a length that are unmapped together. Who may read and write there, and
 //! when, is for the files beside this one to say.
 
 use std::{ffi::c_void, io, num::NonZeroUsize, os::fd::AsFd, ptr::NonNull};
 
-use nix::sys::mman::{MRemapFlags, MapFlags, MmapAdvise, ProtFlags, madvise, mmap, mremap, munmap};
+use nix::sys::mman::{self, MRemapFlags, MapFlags, MmapAdvise, ProtFlags, mmap, mremap, munmap};
+
+use crate::sys::madvise;
 
 /// Where nothing is mapped. Aligned for any element.
 const NOWHERE: NonZeroUsize = match NonZeroUsize::new(1 << 16) {
     Some(address) => address,
     None => NonZeroUsize::MIN,
 };
-
-/// Below this a huge page gains nothing.
-const WORTH_HUGE_PAGES: usize = 4 << 20;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -51,8 +50,6 @@ impl Pages {
         let pages = Self { start, length };
         if access == Access::Write {
             pages.keep_from_forks()?;
-        }
-        if access != Access::Read {
             pages.advise_huge();
         }
         Ok(pages)
@@ -83,15 +80,15 @@ impl Pages {
     /// be sealed.
     fn keep_from_forks(&self) -> io::Result<()> {
         // SAFETY: the mapping of `self`; MADV_DONTFORK changes nothing in this process.
-        unsafe { madvise(self.start, self.length, MmapAdvise::MADV_DONTFORK) }?;
+        unsafe { mman::madvise(self.start, self.length, MmapAdvise::MADV_DONTFORK) }?;
         Ok(())
     }
 
     /// Only advice; where the system has none to give to memfds (`shmem_enabled`), nothing changes.
-    fn advise_huge(&self) {
-        if self.length >= WORTH_HUGE_PAGES {
+    pub(super) fn advise_huge(&self) {
+        if self.length >= madvise::WORTH_IT {
             // SAFETY: the mapping of `self`; MADV_HUGEPAGE changes how it is backed, never what it holds.
-            let _advice = unsafe { madvise(self.start, self.length, MmapAdvise::MADV_HUGEPAGE) };
+            let _advice = unsafe { mman::madvise(self.start, self.length, MmapAdvise::MADV_HUGEPAGE) };
         }
     }
 }
@@ -99,7 +96,8 @@ impl Pages {
 impl Drop for Pages {
     fn drop(&mut self) {
         if self.length > 0 {
-            // SAFETY: this is the mapping made above, and whoever made a slice of it has tied that to `self`.
+            // SAFETY: this is the mapping made above, and whoever made a slice of it has tied that to `self`. It can fail
+            // where a sender's memory has pages of another size; then the mapping stays.
             unsafe { munmap(self.start, self.length) }.ok();
         }
     }

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io,
-    num::NonZeroUsize,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::fs::FileExt,
@@ -17,18 +16,17 @@ use crate::sys::{
     recvmsg::Arrived,
 };
 
-/// A sealed memfd and its mapping, if there is anything to map.
+/// A sealed memfd and its mapping.
 #[derive(Debug)]
 pub(crate) struct Sealed {
-    mapping: Option<Mapping>,
+    mapping: Mapping,
     memfd: OwnedFd,
 }
 
 impl Sealed {
-    /// Of a sealed memfd of ours.
+    /// Of a memfd that is known to be sealed, and so long.
     pub(super) fn new(memfd: OwnedFd, length: usize) -> io::Result<Self> {
-        let mapping = NonZeroUsize::new(length).map(|length| Mapping::new(&memfd, length)).transpose()?;
-        Ok(Self { mapping, memfd })
+        Ok(Self { mapping: Mapping::of_checked(&memfd, length)?, memfd })
     }
 
     /// Of a memfd from elsewhere, which must be `length` bytes long.
@@ -43,7 +41,7 @@ impl Sealed {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.mapping.as_deref().unwrap_or_default()
+        &self.mapping
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) const OFFSET: isize = -32;
 
 /// The kernel looks at no more entries than 2048 (ROBUST_LIST_LIMIT) of a thread that has died. The locks beyond
 /// would be held for ever, so no thread takes so many; some room is left for the C library's own.
-pub(crate) const MAX_HELD: u32 = 1900;
+pub(super) const MAX_HELD: u32 = 1900;
 
 /// As the kernel has it in `linux/futex.h`.
 #[repr(C)]

@@ -61,7 +61,7 @@ impl Arena {
         let file = memfd::create().map_err(|error| Error::os("create a memfd", error))?;
         memfd::grow(&file, file_size(0) as u64).map_err(|error| Error::os("size a memfd", error))?;
         memfd::fix(&file, Fixed::LeastSize).map_err(|error| Error::os("seal a memfd", error))?;
-        let arena = Self::open(&file)?;
+        let arena = Self::open(&file, identity(file.as_fd())?)?;
         let header = arena.header()?;
         header.version.store(VERSION, Ordering::Relaxed);
         header.pid_namespace.store(pid_namespace(), Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Arena {
         if !memfd::is_fixed(file, Fixed::LeastSize) {
             return Err(Error::protocol("what came is no shared memory of this library: it could shrink"));
         }
-        let arena = Self::open(file)?;
+        let arena = Self::open(file, identity)?;
         let header = arena.header()?;
         if header.magic.load(Ordering::Acquire) != MAGIC || header.version.load(Ordering::Relaxed) != VERSION {
             return Err(Error::protocol(
@@ -110,8 +110,7 @@ impl Arena {
     }
 
     /// A mapping of its own, not in anyone's list yet.
-    fn open(file: impl AsFd) -> Result<Self> {
-        let identity = identity(file.as_fd())?;
+    fn open(file: impl AsFd, identity: (u64, u64)) -> Result<Self> {
         let file = memfd::reopen(file).map_err(|error| Error::os("open shared memory through /proc/self/fd", error))?;
         Ok(Self { file, identity, holder: NOBODY, chunks: Chunks::default() })
     }

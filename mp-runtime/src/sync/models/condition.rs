@@ -319,11 +319,6 @@ fn a_thing_is_taken_whoever_is_killed() {
     holds_wide("condition, 2 things, 2 waiters, 1 kill", &Condition { scripts: TWO, kills: 1, ..RIGHT });
     holds_wide("condition, 1 thing, 2 waiters, 2 kills", &Condition { scripts: ONE, kills: 2, ..RIGHT });
     holds_wide("condition, notified without the lock, 1 kill", &Condition { scripts: BESIDE, kills: 1, ..RIGHT });
-}
-
-#[test]
-#[ignore = "takes half a minute"]
-fn more_processes() {
     holds_wide("condition, 2 notify, 2 wait, 1 kill", &Condition { scripts: FOUR, kills: 1, ..RIGHT });
 }
 

@@ -101,6 +101,9 @@ pub use mp_runtime::{
 };
 
 #[doc(inline)]
+pub use mp_runtime::{Batch, Drain, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue};
+
+#[doc(inline)]
 pub use mp_runtime::{Array, ArrayGuard, Atomic, Number, RawArray, RawValue, Value};
 pub use mp_runtime::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 

@@ -19,6 +19,7 @@ pub use codec::Handle;
 pub use error::{
     BrokenBarrier, Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError,
 };
+pub use ipc::{Batch, Drain, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use memory::{
     KeptMappings, LentSlice, PooledSliceMut, Rejoin, Rejoined, SharedArray, SharedSlice, SharedSliceMut, SharedWindow,

@@ -24,6 +24,7 @@ mod orphans;
 mod pipe;
 mod pools;
 mod python_memory;
+mod queues;
 mod rough;
 mod shareable_list;
 mod shared_values;

@@ -30,17 +30,41 @@ pub(crate) struct Encoder {
     carrier: Option<Box<Carrier>>,
     depth: u32,
     empty_elements: usize,
+    /// Blocks and bodies from so many bytes on go into memfds.
+    spilled_from: usize,
 }
 
 impl Default for Encoder {
+    #[inline]
     fn default() -> Self {
-        let mut body = scratch::take();
-        body.extend_from_slice(&[0; HEADER]);
-        Self { body, spill: SpillWriter::default(), fds: Vec::new(), carrier: None, depth: 0, empty_elements: 0 }
+        Self::spilling_from(blocks::MIN_SPILL)
     }
 }
 
 impl Encoder {
+    /// One for messages whose bytes need not go through a socket.
+    #[inline]
+    pub(crate) fn spilling_from(spilled_from: usize) -> Self {
+        let mut body = scratch::take();
+        body.extend_from_slice(&[0; HEADER]);
+        Self {
+            body,
+            spill: SpillWriter::default(),
+            fds: Vec::new(),
+            carrier: None,
+            depth: 0,
+            empty_elements: 0,
+            spilled_from,
+        }
+    }
+
+    /// The body, if nothing but bytes belongs to the message and they are few enough.
+    #[inline]
+    pub(crate) fn plain_body(&self) -> Option<&[u8]> {
+        let is_plain = self.spill.is_empty() && self.fds.is_empty();
+        self.body.get(HEADER..).filter(|body| is_plain && body.len() < self.spilled_from)
+    }
+
     /// Appends `value`.
     #[inline]
     pub(crate) fn put<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
@@ -69,7 +93,7 @@ impl Encoder {
 
     /// The message, as one of this kind. A body beyond what a socket should carry moves into a memfd too.
     pub(crate) fn finish(self, kind: u8) -> Result<Encoded> {
-        Encoded::new(kind, self.body, self.spill, self.fds)
+        Encoded::new(kind, self.body, self.spill, self.fds, self.spilled_from)
     }
 
     #[inline]
@@ -82,7 +106,7 @@ impl Encoder {
 
     fn block(&mut self, kind: Kind, bytes: &[u8]) -> Result<()> {
         let count = (bytes.len() / kind.size()) as u64;
-        if bytes.len() < blocks::MIN_SPILL {
+        if bytes.len() < self.spilled_from {
             scalar::put(&mut self.body, count | blocks::RAW)?;
             self.body.push(kind as u8);
             self.body.extend_from_slice(bytes);
@@ -100,7 +124,7 @@ impl Encoder {
     }
 
     fn text(&mut self, bytes: &[u8]) -> Result<()> {
-        if bytes.len() >= blocks::MIN_SPILL {
+        if bytes.len() >= self.spilled_from {
             return self.block(Kind::U8, bytes);
         }
         scalar::put(&mut self.body, bytes.len() as u64)?;

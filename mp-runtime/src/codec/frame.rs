@@ -25,7 +25,7 @@ use crate::{
 };
 
 pub(super) const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
-pub(super) const HEADER: usize = 24;
+pub(crate) const HEADER: usize = 24;
 pub(super) const BODY_IN_MEMFD: u8 = 1;
 /// By so many bits above the flags stands how many memfds there are.
 pub(super) const MEMFDS_SHIFT: u8 = 4;
@@ -68,13 +68,19 @@ impl Encoded {
     }
 
     /// `packet` is a body behind room for a header.
-    pub(super) fn new(kind: u8, mut packet: Vec<u8>, mut spill: SpillWriter, fds: Vec<OwnedFd>) -> Result<Self> {
+    pub(super) fn new(
+        kind: u8,
+        mut packet: Vec<u8>,
+        mut spill: SpillWriter,
+        fds: Vec<OwnedFd>,
+        spilled_from: usize,
+    ) -> Result<Self> {
         if spill.is_empty() && fds.is_empty() && complete(kind, &mut packet) {
             return Ok(Self { packet, attached: None });
         }
         let length = packet.len() - HEADER;
         let mut header = Header { fds: fds.len(), ..Header::new(kind, length) };
-        if length >= MIN_SPILL {
+        if length >= spilled_from {
             header.offset = spill.write_at_the_end(&packet[HEADER..])?;
             header.flags = BODY_IN_MEMFD;
             packet.truncate(HEADER);
@@ -91,12 +97,18 @@ impl Encoded {
     pub(crate) fn send(&self, socket: impl AsFd, wait: Wait) -> io::Result<()> {
         match &self.attached {
             None => socket::send(socket, &self.packet, wait),
-            Some(attached) => {
-                let Attached { memfds, fds, .. } = &**attached;
-                let fds: Vec<BorrowedFd<'_>> = memfds.iter().chain(fds).map(AsFd::as_fd).collect();
-                socket::send_with(socket, &self.packet, &fds, wait)
-            }
+            Some(_) => socket::send_with(socket, &self.packet, &self.descriptors(), wait),
         }
+    }
+
+    /// The header, and the body unless it lies in a memfd.
+    pub(crate) fn packet(&self) -> &[u8] {
+        &self.packet
+    }
+
+    /// What goes beside the bytes.
+    pub(crate) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.attached.iter().flat_map(|attached| attached.memfds.iter().chain(&attached.fds)).map(AsFd::as_fd).collect()
     }
 
     /// Makes it take up room in the socket's queue for what goes beside its bytes. A socket counts only those:

@@ -67,6 +67,12 @@ impl Message {
         Ok(Self { kind: *kind, end: HEADER.saturating_add(length), bytes, attached })
     }
 
+    /// A message of nothing but a body, which stands behind [room for a header](HEADER).
+    #[inline]
+    pub(crate) fn plain(kind: u8, bytes: Vec<u8>) -> Self {
+        Self { kind, end: bytes.len(), bytes, attached: None }
+    }
+
     #[inline]
     pub(crate) fn kind(&self) -> u8 {
         self.kind

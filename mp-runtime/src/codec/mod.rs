@@ -35,6 +35,6 @@ pub(crate) use anything::sealed;
 pub(crate) use decoder::Bytes;
 pub use decoder::Decoder;
 pub(crate) use encoder::Encoder;
-pub(crate) use frame::{Encoded, MAX_FRAME};
+pub(crate) use frame::{Encoded, HEADER, MAX_FRAME};
 pub use handles::Handle;
 pub(crate) use message::{Message, announced_fds};

@@ -338,7 +338,9 @@ impl From<SendError> for Error {
         match error {
             SendError::Disconnected => Self::new(Kind::Said(Category::Disconnected, text)),
             SendError::TimedOut => Self::new(Kind::Said(Category::TimedOut, text)),
-            SendError::Unencodable(error) | SendError::Os(error) => error.context("cannot send"),
+            SendError::Unencodable(error) | SendError::Os(error) | SendError::Damaged(error) => {
+                error.context("cannot send")
+            }
         }
     }
 }
@@ -351,7 +353,7 @@ impl From<RecvError> for Error {
             RecvError::TimedOut => Self::new(Kind::Said(Category::TimedOut, text)),
             RecvError::BufferTooShort(_) | RecvError::TooLong(_) => Self::new(Kind::Said(Category::TooLong, text)),
             RecvError::Undecodable(error) => error.context("a message was received and lost"),
-            RecvError::Os(error) => error.context("cannot receive"),
+            RecvError::Os(error) | RecvError::Damaged(error) => error.context("cannot receive"),
         }
     }
 }

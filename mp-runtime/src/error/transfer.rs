@@ -29,6 +29,8 @@ pub enum SendError {
     Unencodable(Error),
     /// The kernel's error.
     Os(Error),
+    /// Only of queues: their memory, which all their users can write, holds what none of them can have written on purpose.
+    Damaged(Error),
 }
 
 /// Why no message was received.
@@ -68,6 +70,8 @@ pub enum RecvError {
     /// the text says that it is lost: that happens to one that brings more than the limit allows at all, and can
     /// happen with the first message of descriptors that a process receives on an end. A large value is one, too.
     Os(Error),
+    /// Only of queues: their memory, which all their users can write, holds what none of them can have written on purpose.
+    Damaged(Error),
 }
 
 impl fmt::Display for SendError {
@@ -75,7 +79,7 @@ impl fmt::Display for SendError {
         match self {
             Self::Disconnected => f.write_str("cannot send: the other end is closed everywhere"),
             Self::TimedOut => f.write_str("cannot send: there was no room for the message in time"),
-            Self::Unencodable(error) | Self::Os(error) => write!(f, "cannot send: {error}"),
+            Self::Unencodable(error) | Self::Os(error) | Self::Damaged(error) => write!(f, "cannot send: {error}"),
         }
     }
 }
@@ -92,7 +96,7 @@ impl fmt::Display for RecvError {
                 write!(f, "a message of {} bytes does not fit into the buffer; the error holds it", message.len())
             }
             Self::TooLong(length) => write!(f, "a message of {length} bytes is longer than allowed, and was dropped"),
-            Self::Os(error) => write!(f, "cannot receive: {error}"),
+            Self::Os(error) | Self::Damaged(error) => write!(f, "cannot receive: {error}"),
         }
     }
 }

@@ -7,21 +7,28 @@ use crate::sys::{
     robust_mutex::RobustMutex,
 };
 
-/// Each kind's name, and with how many mutexes it begins. Its number is its place here, from one.
-pub(super) const KINDS: [(&str, usize); 8] = [
-    ("lock", 1),
-    ("semaphore", 2),
-    ("condition", 0),
-    ("event", 0),
-    ("barrier", 1),
-    ("value", 1),
-    ("array", 1),
-    ("raw memory", 0),
+/// How far the mutexes of most kinds are from one another.
+const CLOSE: usize = size_of::<RobustMutex>();
+/// Where different processors are at work, two cache lines lie between them: they are fetched in pairs.
+const APART: usize = 128;
+
+/// Each kind's name, how many mutexes it has, and how far from one another; the first is at its beginning. Its number is its place
+/// here, from one.
+pub(super) const KINDS: [(&str, usize, usize); 9] = [
+    ("lock", 1, CLOSE),
+    ("semaphore", 2, CLOSE),
+    ("condition", 0, CLOSE),
+    ("event", 0, CLOSE),
+    ("barrier", 1, CLOSE),
+    ("value", 1, CLOSE),
+    ("array", 1, CLOSE),
+    ("raw memory", 0, CLOSE),
+    ("queue", 5, APART),
 ];
 
 /// The number of the kind of that name.
 pub(super) fn kind_of(name: &str) -> u32 {
-    KINDS.iter().position(|(known, _)| *known == name).map_or(0, |place| place as u32 + 1)
+    KINDS.iter().position(|(known, ..)| *known == name).map_or(0, |place| place as u32 + 1)
 }
 
 macro_rules! parts {
@@ -35,7 +42,7 @@ macro_rules! parts {
                 $($(#[$field_doc])* pub(crate) $field: $type,)*
             }
 
-            // SAFETY: of atomics and mutexes only, the mutexes first and as many as `KINDS` says.
+            // SAFETY: of atomics and mutexes only, the mutexes where `KINDS` says.
             unsafe impl Part for $part {
                 const NAME: &'static str = $name;
             }
@@ -118,5 +125,94 @@ parts! {
 
     /// `RawValue`, `RawArray`: `values/raw.rs`. Nothing but the elements behind it.
     RawPart, "raw memory" {
+    }
+
+    /// A queue: `ipc/queue/`.
+    QueuePart, "queue" {
+        /// What those change who put.
+        puts: QueueSide,
+        /// What those change who get.
+        gets: QueueSide,
+        /// Who waits for an item holds this; the others wait for it.
+        get_turn: QueueTurn,
+        /// Who waits for room holds this; the others wait for it.
+        put_turn: QueueTurn,
+        space: QueueSpace,
+        put_front: QueueFront,
+        get_front: QueueFront,
+        /// The most items; zero: no bound.
+        bound: AtomicU32,
+        /// The most segments.
+        most_segments: AtomicU32,
+        /// Not zero: nothing can be put any more.
+        is_shut: AtomicU32,
+        /// Not zero: somebody has died who had segments that are in no list.
+        is_leaky: AtomicU32,
+        /// Not zero: somebody who puts waits for the descriptor in a way of his own.
+        is_room_watched: AtomicU32,
+        /// The same of somebody who gets.
+        are_items_watched: AtomicU32,
+    }
+}
+
+macro_rules! pieces {
+    ($($(#[$doc:meta])* $piece:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {
+        $(
+            $(#[$doc])*
+            #[repr(C)]
+            #[derive(Debug)]
+            #[cfg_attr(loom, derive(Default))]
+            pub(crate) struct $piece {
+                $($(#[$field_doc])* pub(crate) $field: $type,)*
+            }
+
+            #[cfg(not(loom))]
+            const _: () = assert!(size_of::<$piece>() == APART && align_of::<$piece>() == 8);
+        )*
+    };
+}
+
+pieces! {
+    /// One side of a queue, as far as only this side looks at it.
+    QueueSide {
+        mutex: RobustMutex,
+        /// The other side's place, as it was when this side last looked.
+        seen: AtomicU64,
+        /// How many items have had descriptors.
+        tickets: AtomicU64,
+        /// How the next change is told: `bell.rs`.
+        hammer: AtomicU32,
+        unused: [AtomicU32; 17],
+    }
+
+    /// One side of a queue, as far as the other one looks at it, too.
+    QueueFront {
+        /// Where the next item goes, or comes from: `place.rs`.
+        place: AtomicU64,
+        /// Zero: somebody of the other side may be asleep on this word.
+        awake: AtomicU32,
+        unused: [AtomicU32; 29],
+    }
+
+    /// Has a cache line to itself.
+    QueueTurn {
+        mutex: RobustMutex,
+        unused: [AtomicU32; 22],
+    }
+
+    /// Which segments are free: `space.rs`.
+    QueueSpace {
+        mutex: RobustMutex,
+        /// The first free segment with memory, and one; zero: none.
+        warm: AtomicU32,
+        /// How many of those there are.
+        warm_count: AtomicU32,
+        /// The first free segment without memory, and one; zero: none.
+        cold: AtomicU32,
+        /// All from this one on were never used.
+        fresh: AtomicU32,
+        /// With so many in use it is looked whether some are those of the dead.
+        sweep_at: AtomicU32,
+        unused: [AtomicU32; 17],
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod arena;
 mod atomic;
 mod building;
 pub(crate) mod cells;
+mod chunks;
 mod extent;
 mod kept;
 pub(crate) mod layouts;
@@ -14,6 +15,7 @@ pub(crate) mod named;
 mod pages;
 mod parts;
 mod sealed;
+pub(crate) mod segments;
 
 #[cfg(any(test, feature = "faults"))]
 pub use arena::shared_census;

@@ -154,16 +154,6 @@ pub(crate) fn take(mutex: &RobustMutex, deadline: Deadline) -> Result<(), LockEr
     }
 }
 
-/// Holds a mutex for this library; releases it when dropped.
-pub(crate) struct Held<'a>(pub(crate) &'a RobustMutex);
-
-impl Drop for Held<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.unlock();
-    }
-}
-
 /// For `Debug`: who holds it.
 pub(super) fn describe(mutex: &RobustMutex) -> String {
     let dead = mutex.died().map_or(String::new(), |pid| format!(", process {pid} died holding it"));

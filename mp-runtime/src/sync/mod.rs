@@ -21,7 +21,7 @@ pub use barrier::Barrier;
 pub use condition::{AnyGuard, Condition};
 pub use event::Event;
 pub(crate) use handle::handle;
-pub(crate) use lock::{Held, take};
+pub(crate) use lock::take;
 pub use lock::{Lock, LockGuard};
 pub use rlock::{RLock, RLockGuard};
 pub use semaphore::{BoundedSemaphore, Semaphore, SemaphoreGuard};

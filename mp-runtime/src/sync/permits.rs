@@ -5,15 +5,16 @@ use std::sync::atomic::{
     Ordering::{Acquire, Release, SeqCst},
 };
 
-use super::{
-    death::{self, Look},
-    lock::Held,
-};
+use super::death::{self, Look};
 use crate::{
     error::{Error, Result},
     fault,
     shm::{arena::Shared, layouts::SemaphorePart},
-    sys::{futex, poll::Deadline, robust_mutex::Locked},
+    sys::{
+        futex,
+        poll::Deadline,
+        robust_mutex::{Held, Locked},
+    },
 };
 
 /// The most permits that there can be, as in Python.

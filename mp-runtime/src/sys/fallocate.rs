@@ -38,6 +38,19 @@ pub(crate) fn allocate(memfd: impl AsFd, from: usize, size: usize) -> io::Result
     in_steps(memfd, length(from)?, length(size)?)
 }
 
+/// Gives the memory under a part of a memfd back to the system; the part reads as zeros from then on.
+pub(crate) fn punch_hole(memfd: impl AsFd, from: usize, length: usize) -> io::Result<()> {
+    let flags = FallocateFlags::FALLOC_FL_PUNCH_HOLE | FallocateFlags::FALLOC_FL_KEEP_SIZE;
+    let signed = |bytes: usize| i64::try_from(bytes).map_err(io::Error::other);
+    let (from, length) = (signed(from)?, signed(length)?);
+    loop {
+        match nix::fcntl::fallocate(&memfd, flags, from, length) {
+            Err(nix::Error::EINTR) => {}
+            other => return Ok(other?),
+        }
+    }
+}
+
 fn in_steps(file: impl AsFd, from: i64, end: i64) -> io::Result<()> {
     let mut done = from;
     while done < end {

@@ -9,6 +9,7 @@ pub(crate) mod async_fd;
 pub(crate) mod atexit;
 #[cfg_attr(loom, path = "loom/atomic.rs")]
 pub(crate) mod atomic;
+pub(crate) mod clock_gettime;
 pub(crate) mod clone;
 pub(crate) mod environ;
 pub(crate) mod epoll;
@@ -32,10 +33,11 @@ pub(crate) mod recvmsg;
 #[cfg_attr(loom, path = "loom/robust_list.rs")]
 pub(crate) mod robust_list;
 pub(crate) mod robust_mutex;
-mod sched_getaffinity;
+pub(crate) mod sched_getaffinity;
 pub(crate) mod shm_open;
 pub(crate) mod sigaltstack;
 pub(crate) mod signal;
 pub(crate) mod socket;
+pub(crate) mod sysconf;
 pub(crate) mod waitid;
 pub(crate) mod xattr;

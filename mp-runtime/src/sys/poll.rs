@@ -63,6 +63,11 @@ impl Deadline {
         self.rest().map_or(most, |rest| rest.min(most))
     }
 
+    /// It, but not later than after `most`.
+    pub(crate) fn at_most(self, most: Duration) -> Self {
+        Self::after(self.rest_at_most(most))
+    }
+
     pub(crate) fn is_over(self) -> bool {
         match self.0 {
             When::Never => false,

@@ -81,9 +81,14 @@ pub(crate) struct Seen {
 
 /// Looks at the next message without waiting for one. EAGAIN: none is there.
 pub(crate) fn peek(socket: impl AsFd) -> io::Result<Seen> {
+    peek_with(socket, &mut Vec::new())
+}
+
+/// The same, with copies of the message's descriptors put behind those in `fds`.
+pub(crate) fn peek_with(socket: impl AsFd, fds: &mut Vec<Arrived>) -> io::Result<Seen> {
     let mut head = [MaybeUninit::new(0_u8); 8];
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
-    let (length, whole) = receive(socket.as_fd(), &mut head, &mut Vec::new(), flags)?;
+    let (length, whole) = receive(socket.as_fd(), &mut head, fds, flags)?;
     // SAFETY: all of it was initialised, and what the kernel has written since is bytes too.
     let head = head.map(|byte| unsafe { byte.assume_init() });
     Ok(Seen { length, head, fds_would_be_lost: whole == Whole::FdsLost })

@@ -13,7 +13,7 @@ use std::{
     ptr,
     sync::{
         Once,
-        atomic::{AtomicUsize, Ordering, compiler_fence},
+        atomic::{AtomicU32, AtomicUsize, Ordering, compiler_fence},
     },
 };
 
@@ -123,6 +123,15 @@ fn head<'a>() -> &'a Head {
     // SAFETY: callers have asked for their `tid` before, so it was found; it lives as long as the thread, and the
     // reference does not leave this file.
     unsafe { &*head }
+}
+
+/// Says that somebody who sleeps on `word` is to be woken if this thread dies now; until [`Entry::end`].
+#[inline]
+pub(super) fn begin(word: &AtomicU32) {
+    // As if it were that of an entry, which is all that the kernel computes with.
+    let entry = ptr::from_ref(word).addr().wrapping_add_signed(-OFFSET);
+    head().list_op_pending.store(entry, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
 }
 
 impl Entry {

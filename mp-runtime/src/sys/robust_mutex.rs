@@ -64,6 +64,27 @@ thread_local! {
     static OWED: Cell<Owed> = const { Cell::new(Owed { mutex: ptr::null(), word: ptr::null() }) };
 }
 
+/// Holds a mutex for this library; releases it when dropped.
+#[derive(Debug)]
+pub(crate) struct Held<'a>(pub(crate) &'a RobustMutex);
+
+impl Drop for Held<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock();
+    }
+}
+
+/// Runs `change`. If this thread is killed in it, the kernel wakes one who sleeps on `word`: no number of a thread may stand there,
+/// that is in the lower 30 bits. The caller holds a lock, and takes or releases none meanwhile.
+#[inline]
+pub(crate) fn wake_if_killed<R>(word: &AtomicU32, change: impl FnOnce() -> R) -> R {
+    robust_list::begin(word);
+    let changed = change();
+    Entry::end();
+    changed
+}
+
 /// How locking went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Locked {

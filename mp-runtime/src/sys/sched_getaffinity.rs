@@ -3,7 +3,7 @@
 use std::mem::{size_of, zeroed};
 
 /// Whether it is one only. False where the system does not say.
-pub(super) fn is_one() -> bool {
+pub(crate) fn is_one() -> bool {
     // SAFETY: a set of processors is an array of integers.
     let mut set: libc::cpu_set_t = unsafe { zeroed() };
     // SAFETY: the kernel writes at most that size of the set, which lives here, for the calling thread (0).

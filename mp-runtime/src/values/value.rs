@@ -18,8 +18,8 @@ use bytemuck::Pod;
 use crate::{
     error::{Error, LockError, Result},
     shm::{arena::Shared, cells::words, layouts::ValuePart},
-    sync::{Held, handle, take},
-    sys::poll::Deadline,
+    sync::{handle, take},
+    sys::{poll::Deadline, robust_mutex::Held},
 };
 
 const WORD: usize = size_of::<u64>();

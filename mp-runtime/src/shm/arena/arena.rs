@@ -11,10 +11,9 @@ use std::{
 };
 
 use super::{
-    chunks::{Chunks, file_size},
     heap::Heap,
     holders,
-    layout::{Header, MAGIC, VERSION},
+    layout::{Chunks, Header, MAGIC, VERSION},
 };
 use crate::{
     error::{Error, Result},
@@ -59,7 +58,7 @@ impl Arena {
     pub(super) fn create() -> Result<Arc<Self>> {
         futex::check().map_err(|error| Error::os("use futexes", error))?;
         let file = memfd::create().map_err(|error| Error::os("create a memfd", error))?;
-        memfd::grow(&file, file_size(0) as u64).map_err(|error| Error::os("size a memfd", error))?;
+        memfd::grow(&file, Chunks::file_size(0) as u64).map_err(|error| Error::os("size a memfd", error))?;
         memfd::fix(&file, Fixed::LeastSize).map_err(|error| Error::os("seal a memfd", error))?;
         let arena = Self::open(&file, identity(file.as_fd())?)?;
         let header = arena.header()?;

@@ -127,6 +127,13 @@ impl Block {
         Ok(if is_of_this { record.stake.load(Ordering::Relaxed) } else { 0 })
     }
 
+    /// Whether the process whose stake has this address has the block, and lives.
+    pub(crate) fn has_living(&self, address: u32) -> Result<bool> {
+        let heap = self.arena.lock()?;
+        let (block, holder) = split(heap.record(address)?.word.load(Ordering::Relaxed));
+        Ok(block == self.at && holders::is_alive(&heap, holder)?)
+    }
+
     /// Calls `take` with the stake of each process that has died with one. None of them changes meanwhile, nor is
     /// taken out before.
     pub(crate) fn stakes_of_the_dead(&self, mut take: impl FnMut(u32, &AtomicU32)) -> Result<()> {

@@ -13,11 +13,10 @@ use std::{
 
 use super::{
     arena::{Arena, damaged},
-    chunks::file_size,
     holders,
     layout::{
-        BlockHeader, CLASSES, Class, GRANULE, HEAP, Holder, MAX_HOLDERS, MAX_SLABS, Record, SLAB, cell_size, class_of,
-        holder_offset, record_word, slab_class_offset, slab_offset, split,
+        BlockHeader, CLASSES, Chunks, Class, GRANULE, HEAP, Holder, MAX_HOLDERS, MAX_SLABS, Record, SLAB, cell_size,
+        class_of, holder_offset, record_word, slab_class_offset, slab_offset, split,
     },
     shared::held_in,
 };
@@ -272,7 +271,8 @@ impl<'a> Heap<'a> {
             return Err(Error::invalid(format!("shared memory is full: {} MiB are in use", (MAX_SLABS * SLAB) >> 20)));
         }
         let start = slab_offset(slab);
-        memfd::grow(self.0.file(), file_size(start) as u64).map_err(|error| Error::os("grow shared memory", error))?;
+        memfd::grow(self.0.file(), Chunks::file_size(start) as u64)
+            .map_err(|error| Error::os("grow shared memory", error))?;
         self.0.address(start)?;
         let place: &AtomicU8 = self.0.part(slab_class_offset(slab))?;
         place.store(class as u8 + 1, Relaxed);

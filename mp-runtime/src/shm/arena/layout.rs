@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64};
 
-use crate::sys::robust_mutex::RobustMutex;
+use crate::{shm::chunks, sys::robust_mutex::RobustMutex};
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"mp-arena");
 /// Both sides must have been built with the same.
@@ -24,6 +24,10 @@ const HOLDERS: usize = 4 << 10;
 const SLAB_CLASSES: usize = HOLDERS + MAX_HOLDERS * size_of::<Holder>();
 /// Where the first slab begins.
 pub(super) const HEAP: usize = (SLAB_CLASSES + MAX_SLABS).next_multiple_of(SLAB);
+
+/// How the file is mapped: first a mebibyte.
+pub(super) type Chunks = chunks::Chunks<{ 1 << 20 }>;
+const _: () = assert!(slab_offset(MAX_SLABS) <= Chunks::MOST);
 
 /// The file's first page.
 #[repr(C)]

@@ -4,7 +4,7 @@
 //! an allocator inside. What is made there travels as an address, all in one message together with one descriptor, and is freed
 //! when nobody has it any more, however those who had it ended. `README.md` has the layout and the argument.
 //!
-//! In the order to read: `layout.rs`, what lies where; `chunks.rs`, the mapping; `arena.rs`, how a process gets one;
+//! In the order to read: `layout.rs`, what lies where; `../chunks.rs`, the mapping; `arena.rs`, how a process gets one;
 //! `heap.rs`, the allocator; `repair.rs`, what is done after somebody died in it; `holders.rs`, who has what;
 //! `block.rs` and `shared.rs`, what the rest of the crate sees; `transit.rs`, on the way in a message.
 
@@ -13,7 +13,6 @@ mod arena;
 mod block;
 #[cfg(any(test, feature = "faults"))]
 mod census;
-mod chunks;
 mod heap;
 mod holders;
 mod layout;

@@ -18,7 +18,7 @@ use crate::{
 /// # Safety
 ///
 /// `repr(C)`, made of nothing but atomics and [`RobustMutex`]es, aligned to at most 16 bytes; zeros are a good beginning, and any
-/// bytes at all do no harm. It begins with as many mutexes as [`KINDS`] says.
+/// bytes at all do no harm. Its mutexes are where [`KINDS`] says.
 pub(crate) unsafe trait Part {
     /// Its name, by which others know what they have got.
     const NAME: &'static str;
@@ -79,10 +79,11 @@ impl<P: Part> fmt::Debug for Shared<P> {
 /// The locks in a block of this kind, whose content begins at `content` and has `length` bytes at least. The kind stands in memory
 /// that others can write, so it may be one that has more of them than the block has room for.
 pub(super) fn mutexes_of<'a>(content: NonNull<u8>, length: usize, kind: u32) -> impl Iterator<Item = &'a RobustMutex> {
-    let count = KINDS.get((kind as usize).wrapping_sub(1)).map_or(0, |(_, mutexes)| *mutexes);
-    (0..count.min(length / size_of::<RobustMutex>())).map(move |index| {
-        // SAFETY: the content is long enough for so many of them.
-        let mutex = unsafe { content.cast::<RobustMutex>().add(index) };
+    let (_, count, apart) = KINDS.get((kind as usize).wrapping_sub(1)).copied().unwrap_or_default();
+    let offsets = (0..count).map(move |index| index * apart);
+    offsets.take_while(move |offset| offset + size_of::<RobustMutex>() <= length).map(move |offset| {
+        // SAFETY: the content is long enough for one there.
+        let mutex = unsafe { content.byte_add(offset) }.cast::<RobustMutex>();
         // SAFETY: mapped, aligned, and made of atomics: callers have the block, or the arena's lock.
         unsafe { mutex.as_ref() }
     })

@@ -1,6 +1,6 @@
 //! The mapping of a file that grows: nothing that is mapped ever moves.
 //!
-//! The first piece is a mebibyte, each further one as large as all before it.
+//! The first piece is as long as its user says, a power of two; each further one is as long as all before it.
 
 use std::{
     io, mem,
@@ -12,43 +12,43 @@ use std::{
     },
 };
 
-use super::layout::{MAX_SLABS, slab_offset};
-use crate::shm::pages::{Access, Pages};
+use super::pages::{Access, Pages};
 
-const FIRST: usize = 1 << 20;
 const MAX_CHUNKS: usize = 14;
-const _: () = assert!(slab_offset(MAX_SLABS) <= FIRST << (MAX_CHUNKS - 1));
 
-/// The pieces that this process has mapped.
+/// The pieces that this process has mapped, the first of `FIRST` bytes.
 #[derive(Debug, Default)]
-pub(super) struct Chunks {
+pub(super) struct Chunks<const FIRST: usize> {
     chunks: [OnceLock<Pages>; MAX_CHUNKS],
     kept: AtomicBool,
 }
 
-/// The piece that `offset` lies in: its number, where it begins, and how long it is.
-fn chunk_of(offset: usize) -> (usize, usize, usize) {
-    match offset / FIRST {
-        0 => (0, 0, FIRST),
-        more => {
-            let number = more.ilog2() as usize + 1;
-            let length = FIRST << (number - 1);
-            (number, length, length)
+impl<const FIRST: usize> Chunks<FIRST> {
+    /// How many bytes of a file can be mapped.
+    pub(super) const MOST: usize = FIRST << (MAX_CHUNKS - 1);
+
+    /// The piece that `offset` lies in: its number, where it begins, and how long it is.
+    fn chunk_of(offset: usize) -> (usize, usize, usize) {
+        match offset / FIRST {
+            0 => (0, 0, FIRST),
+            more => {
+                let number = more.ilog2() as usize + 1;
+                let length = FIRST << (number - 1);
+                (number, length, length)
+            }
         }
     }
-}
 
-/// How long the file must be for `offset` to be mapped.
-pub(super) fn file_size(offset: usize) -> usize {
-    let (_, start, length) = chunk_of(offset);
-    start + length
-}
+    /// How long the file must be for `offset` to be mapped.
+    pub(super) fn file_size(offset: usize) -> usize {
+        let (_, start, length) = Self::chunk_of(offset);
+        start + length
+    }
 
-impl Chunks {
     /// Where `offset` of the file is mapped; if it has not been, now.
     #[inline]
     pub(super) fn at(&self, file: impl AsFd, offset: usize) -> io::Result<NonNull<u8>> {
-        let (number, start, _) = chunk_of(offset);
+        let (number, start, _) = Self::chunk_of(offset);
         let mapped = match self.chunks.get(number).map(OnceLock::get) {
             Some(Some(chunk)) => chunk.start(),
             Some(None) => self.map(file, offset)?,
@@ -60,7 +60,7 @@ impl Chunks {
 
     #[cold]
     fn map(&self, file: impl AsFd, offset: usize) -> io::Result<NonNull<u8>> {
-        let (number, start, length) = chunk_of(offset);
+        let (number, start, length) = Self::chunk_of(offset);
         let size = nix::sys::stat::fstat(&file)?.st_size;
         if usize::try_from(size).is_ok_and(|size| size < start + length) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the shared memory is shorter than it says"));
@@ -77,7 +77,7 @@ impl Chunks {
     }
 }
 
-impl Drop for Chunks {
+impl<const FIRST: usize> Drop for Chunks<FIRST> {
     fn drop(&mut self) {
         if *self.kept.get_mut() {
             self.chunks.iter_mut().filter_map(OnceLock::take).for_each(mem::forget);

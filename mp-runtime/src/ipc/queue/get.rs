@@ -1,0 +1,223 @@
+//! How an item is got.
+
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+
+use super::{
+    core::Core,
+    end::{Attempt, End},
+    lane,
+    place::{Place, number_of},
+    record::{Found, MAX_NEAR, Record, load, look},
+    stop::{Stop, damaged},
+};
+use crate::{
+    codec::{HEADER, Message, announced_fds, scratch},
+    error::Result,
+    fault,
+    ipc::message::kind,
+    shm::segments::SEGMENT,
+};
+
+/// The most bytes of items that are got together, but for the last of them.
+const LARGE: usize = 2 * MAX_NEAR;
+
+/// Where the next item is.
+struct Next {
+    place: Place,
+    record: Record,
+    /// The segment that is left for it.
+    left: Option<u32>,
+}
+
+impl Core {
+    /// Whether there is an item; looks at the other side only if it must. With the lock of those who get.
+    #[inline]
+    fn has_item_at(&self, place: Place) -> bool {
+        let gets = &self.part().gets;
+        if number_of(gets.seen.load(Relaxed)) != place.number {
+            return true;
+        }
+        let put = self.part().put_front.place.load(SeqCst);
+        gets.seen.store(put, Relaxed);
+        number_of(put) != place.number
+    }
+
+    /// With the lock of those who get.
+    #[inline]
+    fn next(&self, mut place: Place) -> Result<Option<Next>> {
+        if !self.has_item_at(place) {
+            return Ok(None);
+        }
+        let mut left = None;
+        let mut found = look(self.words(place.segment)?, place.word)?;
+        if let Found::Next(segment) = found {
+            left = Some(place.segment);
+            place = Place { segment, word: 0, ..place };
+            found = look(self.words(segment)?, 0)?;
+        }
+        match found {
+            Found::Item(record) => Ok(Some(Next { place, record, left })),
+            Found::Next(_) => Err(damaged()),
+        }
+    }
+
+    /// Reads what lies in segments of its own, which are this process's, and gives them back.
+    fn empty(&self, first: u32, length: usize, into: &mut Vec<u8>) -> Result<()> {
+        let mut rest = length;
+        let segments = self.chain(first)?;
+        if length > segments.len().saturating_mul(SEGMENT) {
+            return Err(damaged());
+        }
+        into.reserve(length);
+        for segment in segments {
+            let here = rest.min(SEGMENT);
+            load(self.words(segment)?, here, into)?;
+            rest -= here;
+        }
+        self.free(first)
+    }
+}
+
+impl End {
+    /// Gets an item if there is one.
+    #[inline]
+    pub(super) fn try_get(&self) -> Result<Attempt<Message>, Stop> {
+        let core = self.core();
+        let gets = &core.part().gets;
+        let held = core.lock(gets)?;
+        let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;
+        let Some(next) = core.next(place)? else {
+            drop(held);
+            self.mind_watchers()?;
+            return Ok(Attempt::NotYet);
+        };
+        let mut bytes = scratch::take();
+        if next.record.ticket.is_some() || next.record.far.is_some() {
+            let message = self.get_with_more(next, bytes)?;
+            drop(held);
+            return self.finish(message).map(Attempt::Done);
+        }
+        bytes.resize(HEADER, 0);
+        next.record.read(core.words(next.place.segment)?, next.place.word, &mut bytes)?;
+        self.leave(&next)?;
+        drop(held);
+        self.mind_watchers()?;
+        Ok(Attempt::Done(Message::plain(kind::VALUE, bytes)))
+    }
+
+    /// The item is got: from here on it is this process's. With the lock of those who get.
+    #[inline]
+    fn leave(&self, next: &Next) -> Result<()> {
+        let bell = self.core().get_bell();
+        bell.ring(self.control(), next.place.after(next.record.words()))?;
+        if let Some(segment) = next.left {
+            self.core().free_one(segment)?;
+            bell.wake();
+        }
+        Ok(())
+    }
+
+    /// An item that does not lie in the ring with all that belongs to it.
+    #[cold]
+    fn get_with_more(&self, next: Next, mut bytes: Vec<u8>) -> Result<Incoming, Stop> {
+        let core = self.core();
+        let record = next.record;
+        let framed = record.ticket.is_some();
+        if !framed {
+            bytes.resize(HEADER, 0);
+        }
+        match record.far {
+            None => record.read(core.words(next.place.segment)?, next.place.word, &mut bytes)?,
+            Some(first) if framed => load(core.words(first)?, HEADER.min(record.length), &mut bytes)?,
+            Some(_) => {}
+        }
+        let mut fds = Ok(Vec::new());
+        if let Some(ticket) = record.ticket {
+            let count = bytes.first_chunk().map_or(0, |head| announced_fds(*head));
+            fds = lane::look(self.lane(), ticket, count);
+            if let Err(error @ Stop::Failed(_)) = fds {
+                return Err(error);
+            }
+        }
+        if let Some(first) = record.far {
+            core.block().stake().fetch_add(1, Relaxed);
+            fault::point_named("queue-chain-staked");
+            core.own(first)?;
+            fault::point_named("queue-chain-taken-out");
+            bytes.truncate(if framed { 0 } else { HEADER });
+        }
+        self.leave(&next)?;
+        if record.ticket.is_some() && fds.is_ok() {
+            fault::point_named("queue-descriptors-left");
+            lane::remove(self.lane())?;
+            core.get_bell().wake();
+        }
+        Ok(Incoming { record, bytes, fds: fds? })
+    }
+
+    /// Reads what was taken out, without any lock.
+    #[cold]
+    fn finish(&self, incoming: Incoming) -> Result<Message, Stop> {
+        let Incoming { record, mut bytes, fds } = incoming;
+        if let Some(first) = record.far {
+            self.core().empty(first, record.length, &mut bytes)?;
+            self.core().get_bell().wake();
+        }
+        self.mind_watchers()?;
+        match record.ticket {
+            None => Ok(Message::plain(kind::VALUE, bytes)),
+            Some(_) => Message::new(bytes, fds).map_err(Stop::Item),
+        }
+    }
+
+    /// Gets up to `most` items if there are any. One that does not lie wholly in the ring comes alone.
+    pub(super) fn try_get_many(&self, most: usize, into: &mut Got) -> Result<Attempt<()>, Stop> {
+        let core = self.core();
+        let gets = &core.part().gets;
+        let held = core.lock(gets)?;
+        let start = Place::unpack(core.part().get_front.place.load(Relaxed))?;
+        let (mut place, mut last) = (start, None);
+        while into.ends.len() < most && into.bytes.len() < LARGE {
+            let Some(next) = core.next(place)? else { break };
+            let is_more = next.record.ticket.is_some() || next.record.far.is_some();
+            if last.is_some() && (is_more || next.left.is_some()) {
+                break;
+            }
+            if is_more {
+                let message = self.get_with_more(next, Vec::new())?;
+                drop(held);
+                into.alone = Some(self.finish(message)?);
+                return Ok(Attempt::Done(()));
+            }
+            next.record.read(core.words(next.place.segment)?, next.place.word, &mut into.bytes)?;
+            into.ends.push(into.bytes.len());
+            place = next.place.after(next.record.words());
+            last = Some(Next { left: last.map_or(next.left, |last: Next| last.left), ..next });
+        }
+        let Some(last) = last else {
+            drop(held);
+            self.mind_watchers()?;
+            return Ok(Attempt::NotYet);
+        };
+        self.leave(&last)?;
+        drop(held);
+        self.mind_watchers()?;
+        Ok(Attempt::Done(()))
+    }
+}
+
+/// An item whose bytes may still lie in segments of their own.
+struct Incoming {
+    record: Record,
+    bytes: Vec<u8>,
+    fds: Vec<crate::sys::recvmsg::Arrived>,
+}
+
+/// Items that were got together.
+#[derive(Debug, Default)]
+pub(super) struct Got {
+    pub(super) bytes: Vec<u8>,
+    /// Where each of them ends.
+    pub(super) ends: Vec<usize>,
+    pub(super) alone: Option<Message>,
+}

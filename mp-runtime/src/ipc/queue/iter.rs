@@ -1,0 +1,108 @@
+//! Items one after another.
+
+use std::{iter::FusedIterator, marker::PhantomData, vec};
+
+use serde::de::DeserializeOwned;
+
+use super::{QueueReceiver, get::Got};
+use crate::{
+    codec::{HEADER, Message, scratch},
+    error::RecvError,
+    ipc::{iter::item, message::kind, receiver::decode},
+};
+
+/// The items of a queue as they come, by [`QueueReceiver::iter`].
+#[derive(Debug)]
+#[must_use = "an iterator does nothing unless it is asked"]
+pub struct QueueIter<'a, T> {
+    receiver: &'a QueueReceiver<T>,
+    ended: bool,
+}
+
+impl<'a, T> QueueIter<'a, T> {
+    pub(super) fn new(receiver: &'a QueueReceiver<T>) -> Self {
+        Self { receiver, ended: false }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for QueueIter<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended { None } else { item(self.receiver.get(), &mut self.ended) }
+    }
+}
+
+impl<T: DeserializeOwned> FusedIterator for QueueIter<'_, T> {}
+
+/// The items that are in a queue, by [`QueueReceiver::drain`].
+#[derive(Debug)]
+#[must_use = "an iterator does nothing unless it is asked"]
+pub struct Drain<'a, T> {
+    receiver: &'a QueueReceiver<T>,
+    ended: bool,
+}
+
+impl<'a, T> Drain<'a, T> {
+    pub(super) fn new(receiver: &'a QueueReceiver<T>) -> Self {
+        Self { receiver, ended: false }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Drain<'_, T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        match item(self.receiver.try_get(), &mut self.ended) {
+            Some(Err(RecvError::TimedOut)) => None,
+            other => other,
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FusedIterator for Drain<'_, T> {}
+
+/// Items that were got together, by [`QueueReceiver::get_many`]. Those that are not taken out of it are lost with it.
+#[derive(Debug)]
+#[must_use = "the items were taken out of the queue, and are lost if they are not taken out of this"]
+pub struct Batch<T> {
+    bytes: Vec<u8>,
+    start: usize,
+    ends: vec::IntoIter<usize>,
+    alone: Option<Message>,
+    item: PhantomData<fn() -> T>,
+}
+
+impl<T> Batch<T> {
+    pub(super) fn new(got: Got) -> Self {
+        let Got { bytes, ends, alone } = got;
+        Self { bytes, start: 0, ends: ends.into_iter(), alone, item: PhantomData }
+    }
+}
+
+impl<T: DeserializeOwned> Iterator for Batch<T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if let Some(message) = self.alone.take() {
+            return Some(decode(message));
+        }
+        let end = self.ends.next()?;
+        let mut bytes = scratch::take();
+        bytes.resize(HEADER, 0);
+        bytes.extend_from_slice(self.bytes.get(self.start..end).unwrap_or_default());
+        self.start = end;
+        Some(decode(Message::plain(kind::VALUE, bytes)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.ends.len() + usize::from(self.alone.is_some());
+        (left, Some(left))
+    }
+}
+
+impl<T: DeserializeOwned> ExactSizeIterator for Batch<T> {}
+impl<T: DeserializeOwned> FusedIterator for Batch<T> {}

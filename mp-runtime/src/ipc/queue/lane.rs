@@ -1,0 +1,71 @@
+//! The descriptors of items: each item's wait in one message on a socket, under a ticket that only it has.
+
+use std::{io, os::fd::BorrowedFd};
+
+use super::stop::Stop;
+use crate::{
+    error::{Error, Result},
+    sys::{
+        fcntl,
+        recvmsg::{self, Arrived},
+        socket::{self, Wait, would_block},
+    },
+};
+
+/// Why descriptors did not go.
+#[derive(Debug)]
+pub(super) enum Refused {
+    /// There are too many in the queue, or of this user's in all.
+    Full,
+    Failed(Error),
+}
+
+/// Sends descriptors. If the item is never put, nobody asks for them, and they go with the next ones that are asked for.
+pub(super) fn send(lane: BorrowedFd<'_>, ticket: u64, fds: &[BorrowedFd<'_>]) -> Result<(), Refused> {
+    socket::send_with(lane, &ticket.to_ne_bytes(), fds, Wait::No).map_err(|error| {
+        let is_full = would_block(&error) || error.raw_os_error() == Some(nix::libc::ETOOMANYREFS);
+        if is_full { Refused::Full } else { Refused::Failed(Error::os("put the descriptors of an item", error)) }
+    })
+}
+
+/// Copies of the `count` descriptors under `ticket`, which stay there; those of others before it are nobody's. With the lock of those who get.
+pub(super) fn look(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Vec<Arrived>, Stop> {
+    loop {
+        let mut fds = Vec::new();
+        let seen = match recvmsg::peek_with(lane, &mut fds) {
+            Ok(seen) => seen,
+            Err(error) if would_block(&error) => return Err(lost()),
+            Err(error) => return Err(Stop::Failed(Error::os("get the descriptors of an item", error))),
+        };
+        if seen.length == 0 {
+            return Err(lost());
+        }
+        if u64::from_ne_bytes(seen.head) != ticket || seen.length != size_of::<u64>() {
+            remove(lane)?;
+        } else if !seen.fds_would_be_lost {
+            return Ok(fds);
+        } else if fcntl::may_have_later(lane, count).map_err(failed)? {
+            return Err(failed(io::Error::from_raw_os_error(nix::libc::EMFILE)));
+        } else {
+            return Err(Stop::Item(Error::decode("it has more descriptors than this process may have")));
+        }
+    }
+}
+
+/// Takes the first message away.
+pub(super) fn remove(lane: BorrowedFd<'_>) -> Result<(), Stop> {
+    let mut head = Vec::with_capacity(size_of::<u64>());
+    match recvmsg::recv(lane, &mut head, &mut Vec::new(), Wait::No) {
+        Err(error) if !would_block(&error) => Err(failed(error)),
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: io::Error) -> Stop {
+    Stop::Failed(Error::os("get the descriptors of an item", error))
+}
+
+/// Somebody has taken them out who is none of the queue's users.
+fn lost() -> Stop {
+    Stop::Item(Error::protocol("its descriptors are gone"))
+}

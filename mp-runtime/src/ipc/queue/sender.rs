@@ -1,0 +1,258 @@
+//! The side of a queue on which items are put.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    marker::PhantomData,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{
+    end::{End, Waited},
+    place::between,
+    put::{Batch, Outgoing},
+    record::MAX_NEAR,
+    wire,
+};
+use crate::{
+    codec::Encoder,
+    error::{Error, Result, SendError},
+    ipc::message::kind,
+    sys::poll::Deadline,
+};
+
+/// Blocks from so many bytes on go into memory of their own, as on connections: measured to be faster from there on.
+const SPILLED_FROM: usize = 16 << 20;
+
+/// The putting side of a [`Queue`](crate::Queue), by [`split`](crate::Queue::split).
+///
+/// Clones are the same side. It is closed when the last of them, in all processes, is dropped or its process has ended, and no whole
+/// [`Queue`](crate::Queue) is left; whoever gets then learns that there is nothing more. As a descriptor ([`AsFd`]) it is ready when there is room, or nobody to
+/// get.
+pub struct QueueSender<T> {
+    pub(super) end: Arc<End>,
+    item: PhantomData<fn(&T)>,
+}
+
+impl<T: Serialize> QueueSender<T> {
+    /// Puts a copy of `value`; waits while the queue is full.
+    ///
+    /// When it returns the item is there for everybody to get, even if this process is killed at once. A process that is killed
+    /// before has put nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. One who can, but is killed, is noticed by a call
+    /// some milliseconds later. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE, where this process may not have a copy of a
+    /// handle in the value; [`SendError::Damaged`].
+    pub fn put(&self, value: &T) -> Result<(), SendError> {
+        self.put_by(value, Deadline::NEVER)
+    }
+
+    /// [`put`](Self::put), but it does not wait. Python's `put_nowait`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TimedOut`] if the queue is full (Python's `Full`), and those of [`put`](Self::put).
+    pub fn try_put(&self, value: &T) -> Result<(), SendError> {
+        self.put_by(value, Deadline::NOW)
+    }
+
+    /// [`put`](Self::put), but it waits for room no longer than `timeout`. To encode the value takes its time all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::TimedOut`] if there was no room in time (Python's `Full`), and those of [`put`](Self::put).
+    pub fn put_timeout(&self, value: &T, timeout: Duration) -> Result<(), SendError> {
+        self.put_by(value, Deadline::after(timeout))
+    }
+
+    /// Puts copies of many values, in their order, many at a time: several times as fast as one by one. Waits while the queue is
+    /// full. Items of others may come in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`put`](Self::put), with the number of those that had been put before.
+    pub fn put_many<V: Borrow<T>>(&self, values: impl IntoIterator<Item = V>) -> Result<(), PutManyError> {
+        let (mut batch, mut before) = (Batch::default(), 0);
+        for value in values {
+            let encoder = written(value.borrow()).map_err(|cause| PutManyError { put: before + batch.len(), cause });
+            match encoder {
+                Ok(encoder) if encoder.plain_body().is_some_and(|body| body.len() <= MAX_NEAR) => {
+                    batch.push(encoder.plain_body().unwrap_or_default());
+                    encoder.recycle();
+                    if batch.is_large() {
+                        self.put_batch(&mut batch, &mut before)?;
+                    }
+                }
+                other => {
+                    // What came before it goes before it.
+                    self.put_batch(&mut batch, &mut before)?;
+                    self.put_written(other?, Deadline::NEVER).map_err(|cause| PutManyError { put: before, cause })?;
+                    before += 1;
+                }
+            }
+        }
+        self.put_batch(&mut batch, &mut before)
+    }
+
+    fn put_batch(&self, batch: &mut Batch, before: &mut usize) -> Result<(), PutManyError> {
+        let mut put = 0;
+        let waited = match batch.len() {
+            0 => return Ok(()),
+            _ => self.end.wait(Deadline::NEVER, || self.end.try_put_many(batch, &mut put)),
+        };
+        *before += put;
+        batch.clear();
+        done(waited.map_err(SendError::from)).map_err(|cause| PutManyError { put: *before, cause })
+    }
+
+    fn put_by(&self, value: &T, deadline: Deadline) -> Result<(), SendError> {
+        self.put_written(written(value)?, deadline)
+    }
+
+    fn put_written(&self, encoder: Encoder, deadline: Deadline) -> Result<(), SendError> {
+        if self.end.is_found_over().map_err(SendError::Os)? {
+            return Err(SendError::Disconnected);
+        }
+        if let Some(bytes) = encoder.plain_body() {
+            let mut item = Outgoing { bytes, fds: &[], chain: None };
+            let waited = self.end.wait(deadline, || self.end.try_put(&mut item));
+            drop(item);
+            encoder.recycle();
+            return done(waited.map_err(SendError::from));
+        }
+        let message = encoder.finish(kind::VALUE).map_err(unencodable)?;
+        let fds = message.descriptors();
+        let mut item = Outgoing { bytes: message.packet(), fds: &fds, chain: None };
+        done(self.end.wait(deadline, || self.end.try_put(&mut item)).map_err(SendError::from))
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> Result<Encoder, SendError> {
+    let mut encoder = Encoder::spilling_from(SPILLED_FROM);
+    encoder.put(value).map_err(unencodable)?;
+    Ok(encoder)
+}
+
+/// A want of memory or descriptors is the kernel's word, not the value's fault.
+#[cold]
+fn unencodable(error: Error) -> SendError {
+    if error.raw_os_error().is_some() { SendError::Os(error) } else { SendError::Unencodable(error) }
+}
+
+fn done(waited: Result<Waited<()>, SendError>) -> Result<(), SendError> {
+    match waited? {
+        Waited::Done(()) => Ok(()),
+        Waited::TimedOut => Err(SendError::TimedOut),
+        Waited::Over => Err(SendError::Disconnected),
+    }
+}
+
+impl<T> QueueSender<T> {
+    /// How many items are in the queue, which may have changed when this returns. Python's `qsize()`, everywhere.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let core = self.end.core();
+        let got = core.got_number();
+        between(got, core.put_number()) as usize
+    }
+
+    /// Whether there is no item now. True to what was put before: a `put` is there for all when it returns.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.end.core().is_empty()
+    }
+
+    /// Whether there is no room now. Never for a queue without a bound, as far as memory goes.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        !self.end.core().has_room()
+    }
+
+    pub(super) fn new(end: Arc<End>) -> Self {
+        Self { end, item: PhantomData }
+    }
+}
+
+impl<T> Clone for QueueSender<T> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.end))
+    }
+}
+
+/// In messages of this library only.
+impl<T> Serialize for QueueSender<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        wire::send(Some(&self.end), None, serializer)
+    }
+}
+
+impl<'de, T> Deserialize<'de> for QueueSender<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match wire::receive(deserializer)? {
+            (Some(end), None) => Ok(Self::new(Arc::new(end))),
+            _ => Err(de::Error::custom("the handle that came is none of a queue's putting side")),
+        }
+    }
+}
+
+impl<T> AsFd for QueueSender<T> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.end.watch()
+    }
+}
+
+impl<T> fmt::Debug for QueueSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueSender").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// Why not all of many values were put. The first [`put`](Self::put) of them are in the queue.
+#[derive(Clone)]
+pub struct PutManyError {
+    put: usize,
+    cause: SendError,
+}
+
+impl PutManyError {
+    /// How many were put.
+    #[must_use]
+    pub fn put(&self) -> usize {
+        self.put
+    }
+
+    /// What became of the next one.
+    #[must_use]
+    pub fn cause(&self) -> &SendError {
+        &self.cause
+    }
+}
+
+impl fmt::Display for PutManyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, after {} items were put", self.cause, self.put)
+    }
+}
+
+/// The same as [`Display`](fmt::Display).
+impl fmt::Debug for PutManyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// It has no `source`: the text of the cause is part of this one's.
+impl std::error::Error for PutManyError {}
+
+impl From<PutManyError> for Error {
+    fn from(error: PutManyError) -> Self {
+        let put = error.put;
+        Self::from(error.cause).context(format!("after {put} items were put"))
+    }
+}

@@ -1,0 +1,11 @@
+//! `sysconf(3)`: what the machine has.
+
+/// The bytes of physical memory; zero where the system does not say.
+pub(crate) fn physical_memory() -> usize {
+    ask(libc::_SC_PHYS_PAGES).saturating_mul(ask(libc::_SC_PAGESIZE))
+}
+
+fn ask(name: libc::c_int) -> usize {
+    // SAFETY: a question with a number for an answer.
+    usize::try_from(unsafe { libc::sysconf(name) }).unwrap_or(0)
+}

@@ -101,7 +101,10 @@ pub use mp_runtime::{
 };
 
 #[doc(inline)]
-pub use mp_runtime::{Batch, Drain, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue};
+pub use mp_runtime::{
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
+    Taken,
+};
 
 #[doc(inline)]
 pub use mp_runtime::{Array, ArrayGuard, Atomic, Number, RawArray, RawValue, Value};

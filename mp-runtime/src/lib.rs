@@ -19,7 +19,10 @@ pub use codec::Handle;
 pub use error::{
     BrokenBarrier, Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError,
 };
-pub use ipc::{Batch, Drain, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue};
+pub use ipc::{
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
+    Taken,
+};
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use memory::{
     KeptMappings, LentSlice, PooledSliceMut, Rejoin, Rejoined, SharedArray, SharedSlice, SharedSliceMut, SharedWindow,
@@ -61,7 +64,7 @@ pub mod __private {
     #[cfg(any(test, feature = "faults"))]
     pub use crate::{
         codec::decode_anything,
-        ipc::{Packet, receive_anything},
+        ipc::{Counted, Packet, queue_census, receive_anything},
         shm::shared_census,
     };
 }

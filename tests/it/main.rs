@@ -24,6 +24,8 @@ mod orphans;
 mod pipe;
 mod pools;
 mod python_memory;
+mod queue_kills;
+mod queue_steps;
 mod queues;
 mod rough;
 mod shareable_list;

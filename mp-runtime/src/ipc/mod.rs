@@ -28,7 +28,12 @@ pub use connection::{Connection, pipe};
 pub use iter::{IntoIter, Iter};
 pub use message::Message;
 pub(crate) use packet::{Incoming, try_recv};
-pub use queue::{Batch, Drain, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue};
+pub use queue::{
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
+    Taken,
+};
+#[cfg(any(test, feature = "faults"))]
+pub use queue::{Counted, queue_census};
 pub use receiver::Receiver;
 pub use selector::{Key, Selector};
 pub use sender::{Sender, channel};

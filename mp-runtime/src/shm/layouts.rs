@@ -152,6 +152,14 @@ parts! {
         is_room_watched: AtomicU32,
         /// The same of somebody who gets.
         are_items_watched: AtomicU32,
+        /// Not zero: who gets an item holds it until it is done.
+        is_joinable: AtomicU32,
+        /// How many items were taken out and are not done.
+        out: AtomicU32,
+        /// How many of them nobody has any more.
+        returned: AtomicU32,
+        /// Changes when all that were put are done.
+        joins: AtomicU32,
     }
 }
 

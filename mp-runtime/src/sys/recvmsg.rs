@@ -39,6 +39,13 @@ impl Arrived {
     }
 }
 
+impl Arrived {
+    /// To send it on.
+    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref().map(AsFd::as_fd)
+    }
+}
+
 impl From<OwnedFd> for Arrived {
     fn from(fd: OwnedFd) -> Self {
         Self(Some(fd))

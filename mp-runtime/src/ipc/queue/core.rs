@@ -37,11 +37,12 @@ pub(super) struct Core {
 
 impl Core {
     /// An empty queue for `bound` items; zero: without a bound.
-    pub(super) fn create(bound: u32) -> Result<Self> {
+    pub(super) fn create(bound: u32, is_joinable: bool) -> Result<Self> {
         let shared: Shared<QueuePart> = Shared::new(0)?;
         let segments = Segments::create().map_err(|error| Error::os("make the memory of a queue", error))?;
         let core = Self { shared, segments };
         core.part().bound.store(bound, Release);
+        core.part().is_joinable.store(u32::from(is_joinable), Release);
         core.part().most_segments.store(most_segments(), Release);
         let first = core.space()?.take()?.ok_or_else(damaged)?;
         let start = Place { segment: first, ..Place::default() }.pack();
@@ -111,6 +112,23 @@ impl Core {
     /// Whether nothing can be put any more.
     pub(super) fn is_shut(&self) -> bool {
         self.part().is_shut.load(Acquire) != 0
+    }
+
+    /// Whether who gets an item holds it until it is done.
+    pub(super) fn is_joinable(&self) -> bool {
+        self.part().is_joinable.load(Relaxed) != 0
+    }
+
+    /// Whether an item was taken out that may come back.
+    #[inline]
+    pub(super) fn is_out(&self) -> bool {
+        self.part().out.load(SeqCst) != 0
+    }
+
+    /// Whether an item came back.
+    #[inline]
+    pub(super) fn has_returned(&self) -> bool {
+        self.part().returned.load(SeqCst) != 0
     }
 
     /// How many bytes of items it can hold.

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::{bell::Bell, core::Core, stop::Stop};
+use super::{bell::Bell, core::Core, hold, kept::Kept, stop::Stop};
 use crate::{
     error::{Error, Result},
     shm::layouts::QueueSide,
@@ -56,6 +56,8 @@ pub(super) enum Attempt<R> {
 pub(super) struct End {
     /// Closed before the core learns of it: fields are dropped in order.
     fds: Fds,
+    /// Of those who get from a queue that takes items back.
+    kept: Option<Kept>,
     /// When it was last asked whether the other side is there.
     asked: AtomicU64,
     /// When it was last asked on how many processors this process may run; odd if more than on one.
@@ -78,11 +80,12 @@ pub(super) struct Fds {
 }
 
 /// Both ends of a new queue.
-pub(super) fn pair(core: &Arc<Core>) -> Result<(End, End)> {
+pub(super) fn pair(core: &Arc<Core>, is_joinable: bool) -> Result<(End, End)> {
     let new = || seqpacket_pair().map_err(|error| Error::os("make the sockets of a queue", error));
     let ((puts, gets), (from, to)) = (new()?, new()?);
-    let end = |kind, control, lane| End::new(kind, Arc::clone(core), Fds { control, lane });
-    let (puts, gets) = (end(Kind::Puts, puts, from), end(Kind::Gets, gets, to));
+    let kept = if is_joinable { Some(new().map(|(to, from)| Kept { to, from })?) } else { None };
+    let end = |kind, control, lane, kept| End::new(kind, Arc::clone(core), Fds { control, lane }, kept);
+    let (puts, gets) = (end(Kind::Puts, puts, from, None), end(Kind::Gets, gets, to, kept));
     // There is room, and nothing else yet.
     core.get_bell().tell(gets.control())?;
     core.put_bell().raise(gets.control())?;
@@ -90,8 +93,8 @@ pub(super) fn pair(core: &Arc<Core>) -> Result<(End, End)> {
 }
 
 impl End {
-    pub(super) fn new(kind: Kind, core: Arc<Core>, fds: Fds) -> Self {
-        Self { fds, asked: AtomicU64::new(0), processors: AtomicU64::new(0), place: Leaving { kind, core } }
+    pub(super) fn new(kind: Kind, core: Arc<Core>, fds: Fds, kept: Option<Kept>) -> Self {
+        Self { fds, kept, asked: AtomicU64::new(0), processors: AtomicU64::new(0), place: Leaving { kind, core } }
     }
 
     pub(super) fn control(&self) -> BorrowedFd<'_> {
@@ -100,6 +103,10 @@ impl End {
 
     pub(super) fn lane(&self) -> BorrowedFd<'_> {
         self.fds.lane.as_fd()
+    }
+
+    pub(super) fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
     }
 
     #[inline]
@@ -135,16 +142,24 @@ impl End {
     pub(super) fn is_there(&self) -> bool {
         match self.place.kind {
             Kind::Puts => self.core().has_room(),
-            Kind::Gets => !self.core().is_empty(),
+            Kind::Gets => !self.core().is_empty() || self.core().has_returned(),
         }
     }
 
     /// Whether there is nobody on the other side any more, or nobody may put.
     pub(super) fn is_over(&self) -> Result<bool> {
+        if self.place.kind == Kind::Gets && self.core().is_out() {
+            return Ok(false);
+        }
         Ok(self.core().is_shut() || poll::is_hung_up(self.control()).map_err(wait_failed)?)
     }
 
-    /// The same, but asked of the kernel only if some time has passed since: some milliseconds at most.
+    /// Whether nobody may put, and nothing that was taken out can come back.
+    fn is_shut(&self) -> bool {
+        self.core().is_shut() && !(self.place.kind == Kind::Gets && self.core().is_out())
+    }
+
+    /// The same as [`is_over`](Self::is_over), but asked of the kernel only if some time has passed since: some milliseconds at most.
     #[inline]
     pub(super) fn is_found_over(&self) -> Result<bool> {
         let now = clock_gettime::coarse();
@@ -186,7 +201,7 @@ impl End {
             patience = deadline.at_most(LOOK);
         };
         loop {
-            self.bell().sleep(deadline.rest_at_most(SHORT), || self.is_there() || self.core().is_shut());
+            self.bell().sleep(deadline.rest_at_most(SHORT), || self.is_there() || self.is_shut());
             match attempt()? {
                 Attempt::Done(done) => return Ok(Waited::Done(done)),
                 _ if deadline.is_over() || self.is_over()? => return self.last(attempt),
@@ -196,16 +211,34 @@ impl End {
         }
     }
 
+    /// Something came to the other side that is no put: an item that somebody had taken.
+    pub(super) fn tell(&self) -> Result<()> {
+        let bell = self.core().put_bell();
+        {
+            let _puts = self.core().lock(&self.core().part().puts)?;
+            bell.tell(self.control())?;
+        }
+        bell.wake();
+        Ok(())
+    }
+
+    /// Tells those who wait if nothing will come any more.
+    pub(super) fn tell_if_over(&self) -> Result<(), Stop> {
+        if self.core().is_shut() && !self.core().is_out() { Ok(self.tell()?) } else { Ok(()) }
+    }
+
     /// Sleeps until the other side tells on the descriptor, or is gone.
     fn sleep_long(&self, deadline: Deadline) -> Result<()> {
         {
             let _other = self.core().lock(self.other())?;
-            if self.is_there() || self.core().is_shut() {
+            if self.is_there() || self.is_shut() {
                 return Ok(());
             }
             self.bell().raise(self.control())?;
         }
-        poll::readable(self.control(), deadline).map_err(wait_failed).map(drop)
+        let most = if self.core().is_joinable() { deadline.at_most(hold::LOOK) } else { deadline };
+        poll::readable(self.control(), most).map_err(wait_failed)?;
+        self.core().take_from_the_dead()
     }
 
     /// What has come before the other side was gone is still there.
@@ -272,7 +305,7 @@ impl End {
     #[cold]
     fn set_right(&self) -> Result<()> {
         let _other = self.core().lock(self.other())?;
-        if self.is_there() || self.core().is_shut() {
+        if self.is_there() || self.is_shut() {
             // It was told when it came.
             Ok(())
         } else {

@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
 use super::{
+    chain::Chain,
     core::Core,
     end::{Attempt, End},
     lane,
     place::{Place, number_of},
-    record::{Found, MAX_NEAR, Record, load, look},
+    record::{Found, MAX_NEAR, Record, look},
     stop::{Stop, damaged},
 };
 use crate::{
@@ -15,16 +16,16 @@ use crate::{
     error::Result,
     fault,
     ipc::message::kind,
-    shm::segments::SEGMENT,
+    sys::recvmsg::Arrived,
 };
 
 /// The most bytes of items that are got together, but for the last of them.
 const LARGE: usize = 2 * MAX_NEAR;
 
 /// Where the next item is.
-struct Next {
-    place: Place,
-    record: Record,
+pub(super) struct Next {
+    pub(super) place: Place,
+    pub(super) record: Record,
     /// The segment that is left for it.
     left: Option<u32>,
 }
@@ -44,7 +45,7 @@ impl Core {
 
     /// With the lock of those who get.
     #[inline]
-    fn next(&self, mut place: Place) -> Result<Option<Next>> {
+    pub(super) fn next(&self, mut place: Place) -> Result<Option<Next>> {
         if !self.has_item_at(place) {
             return Ok(None);
         }
@@ -59,22 +60,6 @@ impl Core {
             Found::Item(record) => Ok(Some(Next { place, record, left })),
             Found::Next(_) => Err(damaged()),
         }
-    }
-
-    /// Reads what lies in segments of its own, which are this process's, and gives them back.
-    fn empty(&self, first: u32, length: usize, into: &mut Vec<u8>) -> Result<()> {
-        let mut rest = length;
-        let segments = self.chain(first)?;
-        if length > segments.len().saturating_mul(SEGMENT) {
-            return Err(damaged());
-        }
-        into.reserve(length);
-        for segment in segments {
-            let here = rest.min(SEGMENT);
-            load(self.words(segment)?, here, into)?;
-            rest -= here;
-        }
-        self.free(first)
     }
 }
 
@@ -107,7 +92,7 @@ impl End {
 
     /// The item is got: from here on it is this process's. With the lock of those who get.
     #[inline]
-    fn leave(&self, next: &Next) -> Result<()> {
+    pub(super) fn leave(&self, next: &Next) -> Result<()> {
         let bell = self.core().get_bell();
         bell.ring(self.control(), next.place.after(next.record.words()))?;
         if let Some(segment) = next.left {
@@ -128,7 +113,7 @@ impl End {
         }
         match record.far {
             None => record.read(core.words(next.place.segment)?, next.place.word, &mut bytes)?,
-            Some(first) if framed => load(core.words(first)?, HEADER.min(record.length), &mut bytes)?,
+            Some(first) if framed => core.read_chain(first, HEADER, &mut bytes)?,
             Some(_) => {}
         }
         let mut fds = Ok(Vec::new());
@@ -152,7 +137,7 @@ impl End {
             lane::remove(self.lane())?;
             core.get_bell().wake();
         }
-        Ok(Incoming { record, bytes, fds: fds? })
+        Ok(Incoming { record, bytes, fds })
     }
 
     /// Reads what was taken out, without any lock.
@@ -160,13 +145,15 @@ impl End {
     fn finish(&self, incoming: Incoming) -> Result<Message, Stop> {
         let Incoming { record, mut bytes, fds } = incoming;
         if let Some(first) = record.far {
-            self.core().empty(first, record.length, &mut bytes)?;
+            let chain = Chain::new(self.core(), first);
+            self.core().read_chain(first, usize::MAX, &mut bytes)?;
+            drop(chain);
             self.core().get_bell().wake();
         }
         self.mind_watchers()?;
         match record.ticket {
             None => Ok(Message::plain(kind::VALUE, bytes)),
-            Some(_) => Message::new(bytes, fds).map_err(Stop::Item),
+            Some(_) => Message::new(bytes, fds?).map_err(Stop::Item),
         }
     }
 
@@ -186,7 +173,10 @@ impl End {
             if is_more {
                 let message = self.get_with_more(next, Vec::new())?;
                 drop(held);
-                into.alone = Some(self.finish(message)?);
+                into.alone = Some(match self.finish(message) {
+                    Err(failed @ Stop::Failed(_)) => return Err(failed),
+                    other => other,
+                });
                 return Ok(Attempt::Done(()));
             }
             next.record.read(core.words(next.place.segment)?, next.place.word, &mut into.bytes)?;
@@ -208,9 +198,10 @@ impl End {
 
 /// An item whose bytes may still lie in segments of their own.
 struct Incoming {
-    record: Record,
+    pub(super) record: Record,
     bytes: Vec<u8>,
-    fds: Vec<crate::sys::recvmsg::Arrived>,
+    /// An error of kind [`Item`](Stop::Item) is about it alone.
+    fds: Result<Vec<Arrived>, Stop>,
 }
 
 /// Items that were got together.
@@ -219,5 +210,5 @@ pub(super) struct Got {
     pub(super) bytes: Vec<u8>,
     /// Where each of them ends.
     pub(super) ends: Vec<usize>,
-    pub(super) alone: Option<Message>,
+    pub(super) alone: Option<Result<Message, Stop>>,
 }

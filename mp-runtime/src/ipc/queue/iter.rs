@@ -72,13 +72,14 @@ pub struct Batch<T> {
     bytes: Vec<u8>,
     start: usize,
     ends: vec::IntoIter<usize>,
-    alone: Option<Message>,
+    alone: Option<Result<Message, RecvError>>,
     item: PhantomData<fn() -> T>,
 }
 
 impl<T> Batch<T> {
     pub(super) fn new(got: Got) -> Self {
         let Got { bytes, ends, alone } = got;
+        let alone = alone.map(|message| message.map_err(RecvError::from));
         Self { bytes, start: 0, ends: ends.into_iter(), alone, item: PhantomData }
     }
 }
@@ -88,7 +89,7 @@ impl<T: DeserializeOwned> Iterator for Batch<T> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(message) = self.alone.take() {
-            return Some(decode(message));
+            return Some(message.and_then(decode));
         }
         let end = self.ends.next()?;
         let mut bytes = scratch::take();

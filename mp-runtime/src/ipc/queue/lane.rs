@@ -31,24 +31,35 @@ pub(super) fn send(lane: BorrowedFd<'_>, ticket: u64, fds: &[BorrowedFd<'_>]) ->
 /// Copies of the `count` descriptors under `ticket`, which stay there; those of others before it are nobody's. With the lock of those who get.
 pub(super) fn look(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Vec<Arrived>, Stop> {
     loop {
-        let mut fds = Vec::new();
-        let seen = match recvmsg::peek_with(lane, &mut fds) {
-            Ok(seen) => seen,
-            Err(error) if would_block(&error) => return Err(lost()),
-            Err(error) => return Err(Stop::Failed(Error::os("get the descriptors of an item", error))),
-        };
-        if seen.length == 0 {
-            return Err(lost());
+        match look_at(lane, ticket, count)? {
+            Some(fds) => return Ok(fds),
+            None => remove(lane)?,
         }
-        if u64::from_ne_bytes(seen.head) != ticket || seen.length != size_of::<u64>() {
-            remove(lane)?;
-        } else if !seen.fds_would_be_lost {
-            return Ok(fds);
-        } else if fcntl::may_have_later(lane, count).map_err(failed)? {
-            return Err(failed(io::Error::from_raw_os_error(nix::libc::EMFILE)));
-        } else {
-            return Err(Stop::Item(Error::decode("it has more descriptors than this process may have")));
-        }
+    }
+}
+
+/// The same, but only if they are the first.
+pub(super) fn look_at_first(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Vec<Arrived>, Stop> {
+    look_at(lane, ticket, count)?.ok_or_else(lost)
+}
+
+/// None: the first ones are another's.
+fn look_at(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Option<Vec<Arrived>>, Stop> {
+    let mut fds = Vec::new();
+    let seen = match recvmsg::peek_with(lane, &mut fds) {
+        Ok(seen) if seen.length == 0 => return Err(lost()),
+        Ok(seen) => seen,
+        Err(error) if would_block(&error) => return Err(lost()),
+        Err(error) => return Err(failed(error)),
+    };
+    if u64::from_ne_bytes(seen.head) != ticket || seen.length != size_of::<u64>() {
+        Ok(None)
+    } else if !seen.fds_would_be_lost {
+        Ok(Some(fds))
+    } else if fcntl::may_have_later(lane, count).map_err(failed)? {
+        Err(failed(io::Error::from_raw_os_error(nix::libc::EMFILE)))
+    } else {
+        Err(Stop::Item(Error::decode("it has more descriptors than this process may have")))
     }
 }
 

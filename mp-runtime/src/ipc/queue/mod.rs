@@ -3,15 +3,22 @@
 //! A ring of items in shared memory, under a lock for those who put and one for those who get; each side has one word that says where it
 //! is, and an item is put or got by one store to that. `README.md` has the protocol, with the argument why nobody waits for the dead.
 //!
-//! In the order to read: `place.rs` and `record.rs`, what lies where; `space.rs`, the memory for it; `core.rs`, the locks;
+//! In the order to read: `place.rs` and `record.rs`, what lies where; `space.rs` and `chain.rs`, the memory for it; `core.rs`, the locks;
 //! `put.rs` and `get.rs`; `bell.rs` and `end.rs`, how one side waits for the other; `repair.rs`, what is done after a death; `lane.rs`,
-//! where descriptors go. Then what users see: `sender.rs`, `receiver.rs`, `queue.rs`, `simple.rs`.
+//! where descriptors go; `hold.rs` and `kept.rs`, items that are
+//! taken back if their holder dies. Then what users see: `sender.rs`, `receiver.rs`, `queue.rs`, `simple.rs`.
 
 mod bell;
+#[cfg(any(test, feature = "faults"))]
+mod census;
+mod chain;
 mod core;
 mod end;
 mod get;
+mod hold;
 mod iter;
+mod joinable;
+mod kept;
 mod lane;
 mod place;
 mod put;
@@ -26,7 +33,10 @@ mod space;
 mod stop;
 mod wire;
 
+#[cfg(any(test, feature = "faults"))]
+pub use census::{Counted, queue_census};
 pub use iter::{Batch, Drain, QueueIter};
+pub use joinable::{JoinableIter, JoinableQueue, Taken};
 pub use queue::Queue;
 pub use receiver::QueueReceiver;
 pub use sender::{PutManyError, QueueSender};

@@ -6,15 +6,16 @@ use std::{
 };
 
 use super::{
+    chain::{Chain, Head},
     core::Core,
     end::{Attempt, End},
     lane::{self, Refused},
     place::{MOST_ITEMS, Place, between, number_of},
-    record::{MAX_NEAR, Record, store, write_next},
+    record::{MAX_NEAR, Record, write_next},
     space::Note,
     stop::Stop,
 };
-use crate::{error::Result, fault, shm::segments::SEGMENT};
+use crate::{error::Result, fault};
 
 /// An item on its way in.
 pub(super) struct Outgoing<'a> {
@@ -22,19 +23,6 @@ pub(super) struct Outgoing<'a> {
     pub(super) fds: &'a [BorrowedFd<'a>],
     /// Where the bytes have been written to, if they are many.
     pub(super) chain: Option<Chain<'a>>,
-}
-
-/// Segments of this process; freed if they are not put.
-pub(super) struct Chain<'a> {
-    core: &'a Core,
-    first: u32,
-}
-
-impl Drop for Chain<'_> {
-    fn drop(&mut self) {
-        // If that fails, the memory is damaged.
-        self.core.free(self.first).ok();
-    }
 }
 
 impl Core {
@@ -71,16 +59,6 @@ impl Core {
         puts.seen.store(got, Relaxed);
         is_within(number_of(got))
     }
-
-    /// Writes bytes into segments of their own; none if there are not enough.
-    fn fill(&self, bytes: &[u8]) -> Result<Option<Chain<'_>>> {
-        let Some(first) = self.allocate(bytes.len())? else { return Ok(None) };
-        let chain = Chain { core: self, first };
-        for (segment, bytes) in self.chain(first)?.into_iter().zip(bytes.chunks(SEGMENT)) {
-            store(self.words(segment)?, bytes)?;
-        }
-        Ok(Some(chain))
-    }
 }
 
 impl End {
@@ -88,7 +66,8 @@ impl End {
     pub(super) fn try_put<'a>(&'a self, item: &mut Outgoing<'a>) -> Result<Attempt<()>, Stop> {
         let core = self.core();
         if item.bytes.len() > MAX_NEAR && item.chain.is_none() {
-            item.chain = core.fill(item.bytes)?;
+            let head = Head { length: item.bytes.len(), ..Head::default() };
+            item.chain = core.fill(head, item.bytes)?;
             if item.chain.is_none() {
                 return Ok(Attempt::Scarce);
             }
@@ -107,7 +86,7 @@ impl End {
         let ticket = puts.tickets.load(Relaxed).wrapping_add(1);
         let record = Record {
             length: item.bytes.len(),
-            far: item.chain.as_ref().map(|chain| chain.first),
+            far: item.chain.as_ref().map(Chain::first),
             ticket: (!item.fds.is_empty()).then_some(ticket),
         };
         let start = place;
@@ -131,13 +110,14 @@ impl End {
         fault::point_named("queue-item-written");
         let chain = item.chain.take();
         if let Some(chain) = &chain {
-            let next = core.note(chain.first)?.next();
-            core.set_note(chain.first, Note::Queued { next })?;
+            let (first, next) = (chain.first(), core.note(chain.first())?.next());
+            core.set_head(first, Head { length: record.length, ticket: record.ticket, ..Head::default() })?;
+            core.set_note(first, Note::Queued { next })?;
             fault::point_named("queue-chain-queued");
         }
         self.commit(place.after(record.words()))?;
         if let Some(chain) = chain {
-            std::mem::forget(chain);
+            chain.keep();
             core.disown();
         }
         drop(held);

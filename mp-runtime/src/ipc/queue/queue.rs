@@ -94,8 +94,12 @@ impl<T: Message> Queue<T> {
     /// # }
     /// ```
     pub fn bounded(most: usize) -> Result<Self> {
+        Self::create_bounded(most, false)
+    }
+
+    pub(super) fn create_bounded(most: usize, is_joinable: bool) -> Result<Self> {
         match u32::try_from(most) {
-            Ok(bound @ 1..=MOST_ITEMS) => Self::create(bound),
+            Ok(bound @ 1..=MOST_ITEMS) => Self::create(bound, is_joinable),
             _ => Err(Error::invalid(format!("a queue is for 1 to {MOST_ITEMS} items, not {most}"))),
         }
     }
@@ -109,12 +113,12 @@ impl<T: Message> Queue<T> {
     ///
     /// As [`bounded`](Self::bounded).
     pub fn unbounded() -> Result<Self> {
-        Self::create(0)
+        Self::create(0, false)
     }
 
-    fn create(bound: u32) -> Result<Self> {
-        let core = Core::create(bound).map_err(|error| error.context("cannot make a queue"))?;
-        let (puts, gets) = end::pair(&Arc::new(core))?;
+    pub(super) fn create(bound: u32, is_joinable: bool) -> Result<Self> {
+        let core = Core::create(bound, is_joinable).map_err(|error| error.context("cannot make a queue"))?;
+        let (puts, gets) = end::pair(&Arc::new(core), is_joinable)?;
         Ok(Self { sender: QueueSender::new(Arc::new(puts)), receiver: QueueReceiver::new(Arc::new(gets)) })
     }
 }
@@ -273,8 +277,16 @@ impl<T> Queue<T> {
     /// Gives this handle back, as a drop does. Python's `close()`: this process will not use it any more. Others can.
     pub fn close(self) {}
 
-    fn core(&self) -> &Core {
+    pub(super) fn core(&self) -> &Core {
         self.receiver.end.core()
+    }
+
+    pub(super) fn putting_end(&self) -> &Arc<End> {
+        &self.sender.end
+    }
+
+    pub(super) fn getting_end(&self) -> &Arc<End> {
+        &self.receiver.end
     }
 
     fn from_ends(puts: End, gets: End) -> Self {

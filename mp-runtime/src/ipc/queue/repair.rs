@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{Acquire, SeqCst};
 
 use super::{
     core::{Core, lock_even_if_orphaned},
-    place::Place,
+    place::{Place, between},
     record::{Found, look},
     space::{Note, Space},
     stop::damaged,
@@ -37,14 +37,27 @@ impl Core {
     fn derive(&self, space: &Space<'_>) -> Result<()> {
         let mut used = vec![false; self.used() as usize];
         self.walk(&mut used)?;
+        let (mut out, mut returned) = (0, 0);
         for segment in 0..self.used() {
-            if let Note::Owned { owner, .. } = self.note(segment)?
-                && !is_used(&used, segment)?
-                && self.block().has_living(owner)?
-            {
+            let is_kept = match self.note(segment)? {
+                _ if is_used(&used, segment)? => false,
+                Note::Owned { owner, .. } => self.block().has_living(owner)?,
+                // It was about to be taken out, and is in the ring still.
+                Note::Held { .. } | Note::Returned { .. } if self.has(self.head(segment)?.number) => false,
+                Note::Held { .. } => true,
+                Note::Returned { .. } => {
+                    returned += 1;
+                    true
+                }
+                Note::Link { .. } | Note::Queued { .. } => false,
+            };
+            if is_kept {
+                out += u32::from(!matches!(self.note(segment)?, Note::Owned { .. }));
                 self.use_chain(segment, &mut used)?;
             }
         }
+        self.part().out.store(out, SeqCst);
+        self.part().returned.store(returned, SeqCst);
         space.clear();
         for (segment, _) in (0..).zip(&used).filter(|(_, used)| !**used) {
             let is_warm = space.is_short_of_warm();
@@ -54,6 +67,11 @@ impl Core {
             space.put(segment, is_warm)?;
         }
         Ok(())
+    }
+
+    /// Whether the item of that number is in the queue.
+    fn has(&self, number: u32) -> bool {
+        between(self.got_number(), number) < between(self.got_number(), self.put_number())
     }
 
     /// From item to item.

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{
     AtomicU32,
-    Ordering::{Acquire, Relaxed, Release},
+    Ordering::{Acquire, Relaxed, Release, SeqCst},
 };
 
 use super::{core::Core, stop::damaged};
@@ -34,6 +34,10 @@ pub(super) enum Note {
     Owned { owner: u32, next: Option<u32> },
     /// The first of a chain that is in the queue.
     Queued { next: Option<u32> },
+    /// The first of a chain whose item that process has taken out, and has not said to be done.
+    Held { owner: u32, next: Option<u32> },
+    /// The same, but nobody has it any more.
+    Returned { next: Option<u32> },
 }
 
 impl Note {
@@ -42,6 +46,8 @@ impl Note {
         match word >> (NEXT_BITS + OWNER_BITS) {
             1 => Self::Owned { owner: (word >> NEXT_BITS) as u32, next },
             2 => Self::Queued { next },
+            3 => Self::Held { owner: (word >> NEXT_BITS) as u32, next },
+            4 => Self::Returned { next },
             _ => Self::Link { next },
         }
     }
@@ -51,13 +57,19 @@ impl Note {
             Self::Link { next } => (0, 0, next),
             Self::Owned { owner, next } => (1, owner, next),
             Self::Queued { next } => (2, 0, next),
+            Self::Held { owner, next } => (3, owner, next),
+            Self::Returned { next } => (4, 0, next),
         };
         kind << (NEXT_BITS + OWNER_BITS) | u64::from(owner) << NEXT_BITS | next.map_or(0, |next| u64::from(next) + 1)
     }
 
     pub(super) fn next(self) -> Option<u32> {
         match self {
-            Self::Link { next } | Self::Owned { next, .. } | Self::Queued { next } => next,
+            Self::Link { next }
+            | Self::Owned { next, .. }
+            | Self::Queued { next }
+            | Self::Held { next, .. }
+            | Self::Returned { next } => next,
         }
     }
 }
@@ -137,10 +149,21 @@ impl<'a> Space<'a> {
         space.cold.store(0, Relaxed);
     }
 
+    #[cfg(any(test, feature = "faults"))]
+    pub(super) fn count_free(&self) -> Result<u32> {
+        let (warm, cold) = (&self.space().warm, &self.space().cold);
+        let mut count = 0;
+        for list in [warm, cold] {
+            let first = list.load(Relaxed).checked_sub(1);
+            count += first.map_or(Ok(0), |first| self.core.chain(first).map(|chain| chain.len()))?;
+        }
+        Ok(count as u32)
+    }
+
     /// Takes the chains back that the dead were busy with. Returns whether there were any.
     pub(super) fn sweep(&self) -> Result<bool> {
         let mut found = Ok(false);
-        self.core.block().stakes_of_the_dead(|address, stake| match self.free_chains_of(address) {
+        self.core.block().stakes_of_the_dead(|address, stake| match self.sweep_after(address) {
             Ok(any) => {
                 stake.store(0, Release);
                 found = found.as_ref().map(|before| *before || any).map_err(Clone::clone);
@@ -150,15 +173,27 @@ impl<'a> Space<'a> {
         found
     }
 
-    fn free_chains_of(&self, owner: u32) -> Result<bool> {
-        let chains = self.core.chains_of(owner)?;
-        for first in &chains {
-            for segment in self.core.chain(*first)? {
-                self.core.forget(segment)?;
-                self.put(segment, false)?;
+    fn sweep_after(&self, dead: u32) -> Result<bool> {
+        let mut found = false;
+        for segment in 0..self.core.used() {
+            match self.core.note(segment)? {
+                Note::Owned { owner, .. } if owner == dead => {
+                    for segment in self.core.chain(segment)? {
+                        self.core.forget(segment)?;
+                        self.put(segment, false)?;
+                    }
+                    found = true;
+                }
+                Note::Held { owner, next } if owner == dead => {
+                    // First, so that nobody is said that there is none.
+                    self.core.part().returned.fetch_add(1, SeqCst);
+                    fault::point_named("queue-return-counted");
+                    self.core.set_note(segment, Note::Returned { next })?;
+                }
+                _ => {}
             }
         }
-        Ok(!chains.is_empty())
+        Ok(found)
     }
 }
 
@@ -195,17 +230,6 @@ impl Core {
     /// How many segments have ever been in use: all numbers are below.
     pub(super) fn used(&self) -> u32 {
         self.part().space.fresh.load(Acquire).min(crate::shm::segments::MAX_SEGMENTS)
-    }
-
-    /// The first segments of the chains that an owner is busy with.
-    fn chains_of(&self, address: u32) -> Result<Vec<u32>> {
-        let mut found = Vec::new();
-        for segment in 0..self.used() {
-            if matches!(self.note(segment)?, Note::Owned { owner, .. } if owner == address) {
-                found.push(segment);
-            }
-        }
-        Ok(found)
     }
 
     /// Segments for so many bytes, which are this process's until they are [queued](Note::Queued) or [freed](Self::free);

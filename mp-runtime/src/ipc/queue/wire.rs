@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{
     core::Core,
     end::{End, Fds, Kind},
+    kept::Kept,
 };
 use crate::{
     codec::{Handle, carried::Carried},
@@ -25,6 +26,7 @@ struct Outgoing<'a> {
     memory: Handle<BorrowedFd<'a>>,
     puts: Option<[Handle<BorrowedFd<'a>>; 2]>,
     gets: Option<[Handle<BorrowedFd<'a>>; 2]>,
+    kept: Option<[Handle<BorrowedFd<'a>>; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +36,7 @@ struct Incoming {
     memory: Handle<OwnedFd>,
     puts: Option<[Handle<OwnedFd>; 2]>,
     gets: Option<[Handle<OwnedFd>; 2]>,
+    kept: Option<[Handle<OwnedFd>; 2]>,
 }
 
 /// Puts a handle into a message, with the sides that it has.
@@ -44,6 +47,7 @@ pub(super) fn send<S: Serializer>(puts: Option<&End>, gets: Option<&End>, serial
         memory: Handle::new(any.core().memfd()),
         puts: puts.map(fds_of),
         gets: gets.map(fds_of),
+        kept: gets.and_then(End::kept).map(|kept| [Handle::new(kept.to.as_fd()), Handle::new(kept.from.as_fd())]),
     };
     outgoing.serialize(serializer)
 }
@@ -54,22 +58,28 @@ fn fds_of(end: &End) -> [Handle<BorrowedFd<'_>>; 2] {
 
 /// Takes it out again.
 pub(super) fn receive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Option<End>, Option<End>), D::Error> {
-    let Incoming { part: Carried(block), memory, puts, gets } = Incoming::deserialize(deserializer)?;
+    let Incoming { part: Carried(block), memory, puts, gets, kept } = Incoming::deserialize(deserializer)?;
     let core = Core::received(block, Arrived::from(memory.into_inner())).map_err(de::Error::custom)?;
     let core = Arc::new(core);
-    let end = |kind, fds: Option<[Handle<OwnedFd>; 2]>| fds.map(|fds| received(kind, &core, fds)).transpose();
-    let puts = end(Kind::Puts, puts).map_err(de::Error::custom)?;
-    let gets = end(Kind::Gets, gets).map_err(de::Error::custom)?;
+    let sockets = |pair: Option<[Handle<OwnedFd>; 2]>| pair.map(sockets).transpose().map_err(de::Error::custom);
+    let kept = sockets(kept)?.map(|[to, from]| Kept { to, from });
+    if kept.is_some() != core.is_joinable() {
+        return Err(de::Error::custom("the handle that came is of another kind of queue"));
+    }
+    let end =
+        |kind, [control, lane]: [OwnedFd; 2], kept| End::new(kind, Arc::clone(&core), Fds { control, lane }, kept);
+    let puts = sockets(puts)?.map(|fds| end(Kind::Puts, fds, None));
+    let gets = sockets(gets)?.map(|fds| end(Kind::Gets, fds, kept));
     Ok((puts, gets))
 }
 
-fn received(kind: Kind, core: &Arc<Core>, fds: [Handle<OwnedFd>; 2]) -> Result<End> {
-    let [control, lane] = fds.map(Handle::into_inner);
-    for fd in [control.as_fd(), lane.as_fd()] {
+fn sockets(pair: [Handle<OwnedFd>; 2]) -> Result<[OwnedFd; 2]> {
+    let pair = pair.map(Handle::into_inner);
+    for fd in &pair {
         if !socket::is_seqpacket(fd) {
             return Err(Error::protocol("a descriptor that came is none of a queue's"));
         }
         socket::reset_options(fd).map_err(|error| Error::os("take a queue's socket", error))?;
     }
-    Ok(End::new(kind, Arc::clone(core), Fds { control, lane }))
+    Ok(pair)
 }

@@ -1,0 +1,266 @@
+//! Items that are taken out of a queue for a time: they stay in its memory until they are done, and go to another if their holder dies.
+
+use std::{
+    sync::atomic::Ordering::{Relaxed, SeqCst},
+    time::Duration,
+};
+
+use super::{
+    chain::{Chain, Head},
+    core::Core,
+    end::{Attempt, End},
+    get::Next,
+    lane,
+    place::{Place, between},
+    space::Note,
+    stop::Stop,
+};
+use crate::{
+    codec::{HEADER, Message, announced_fds},
+    error::Result,
+    fault,
+    ipc::message::kind,
+    sys::{futex, poll::Deadline, recvmsg::Arrived},
+};
+
+/// How often to look who has died.
+pub(super) const LOOK: Duration = Duration::from_millis(100);
+
+/// An item that was taken out.
+pub(super) struct Held {
+    /// The chain that it lies in.
+    pub(super) first: u32,
+    pub(super) deliveries: u32,
+    pub(super) message: Result<Message, Stop>,
+}
+
+impl Core {
+    /// How many items were put and are not done.
+    pub(super) fn unfinished(&self) -> u32 {
+        // In this order: an item that is taken out meanwhile counts twice, not never.
+        let queued = between(self.got_number(), self.put_number());
+        queued.saturating_add(self.part().out.load(SeqCst))
+    }
+
+    /// Gives items back whose holders have died. Without any lock.
+    pub(super) fn take_from_the_dead(&self) -> Result<()> {
+        if !self.is_out() {
+            return Ok(());
+        }
+        self.space()?.sweep()?;
+        // If one of them died with a lock: it is found here.
+        drop(self.lock(&self.part().puts)?);
+        drop(self.lock(&self.part().gets)?);
+        Ok(())
+    }
+
+    /// Says that the chain of an item is this process's.
+    fn hold(&self, first: u32, head: Head) -> Result<()> {
+        self.block().stake().fetch_add(1, Relaxed);
+        fault::point_named("queue-hold-staked");
+        self.set_head(first, Head { deliveries: head.deliveries + 1, ..head })?;
+        let next = self.note(first)?.next();
+        self.set_note(first, Note::Held { owner: self.block().stake_address(), next })
+    }
+
+    /// An item that came back, if there is one. With the lock of those who get.
+    fn take_returned(&self) -> Result<Option<(u32, Head)>> {
+        let space = self.space()?;
+        for first in 0..self.used() {
+            if matches!(self.note(first)?, Note::Returned { .. }) {
+                let head = self.head(first)?;
+                self.hold(first, head)?;
+                fault::point_named("queue-returned-held");
+                let _count = self.part().returned.fetch_update(SeqCst, SeqCst, |count| count.checked_sub(1));
+                return Ok(Some((first, head)));
+            }
+        }
+        self.part().returned.store(0, SeqCst);
+        drop(space);
+        Ok(None)
+    }
+
+    /// An item is done: its chain, which this process holds, is free.
+    fn finish_held(&self, first: u32) -> Result<()> {
+        let segments = self.chain(first)?;
+        {
+            let space = self.space()?;
+            // Before anything else: who dies from here on has done it.
+            self.set_note(first, Note::Link { next: None })?;
+            fault::point_named("queue-item-done");
+            for segment in segments {
+                let is_warm = space.is_short_of_warm();
+                if !is_warm {
+                    self.forget(segment)?;
+                }
+                space.put(segment, is_warm)?;
+            }
+            fault::point_named("queue-item-freed");
+            let _count = self.part().out.fetch_update(SeqCst, SeqCst, |count| count.checked_sub(1));
+        }
+        self.disown();
+        Ok(())
+    }
+
+    /// The tickets of all items that are out.
+    fn tickets_out(&self) -> Result<Vec<u64>> {
+        let mut found = Vec::new();
+        for first in 0..self.used() {
+            if matches!(self.note(first)?, Note::Held { .. } | Note::Returned { .. }) {
+                found.extend(self.head(first)?.ticket);
+            }
+        }
+        Ok(found)
+    }
+
+    /// An item goes back to the others.
+    pub(super) fn give_back(&self, first: u32) -> Result<()> {
+        {
+            let _space = self.space()?;
+            let next = self.note(first)?.next();
+            self.part().returned.fetch_add(1, SeqCst);
+            self.set_note(first, Note::Returned { next })?;
+        }
+        self.disown();
+        Ok(())
+    }
+
+    /// Waits until all items are done. Returns whether they were in time.
+    pub(super) fn join(&self, deadline: Deadline) -> Result<bool> {
+        let joins = &self.part().joins;
+        loop {
+            let seen = joins.load(SeqCst);
+            if self.unfinished() == 0 {
+                return Ok(true);
+            }
+            if deadline.is_over() {
+                return Ok(false);
+            }
+            futex::wait(joins, seen, Some(deadline.rest_at_most(LOOK)));
+            self.take_from_the_dead()?;
+        }
+    }
+
+    /// All are done: those who wait for that go on.
+    pub(super) fn tell_joiners(&self) {
+        if self.unfinished() == 0 {
+            self.part().joins.fetch_add(1, SeqCst);
+            futex::wake(&self.part().joins, u32::MAX);
+        }
+    }
+}
+
+impl End {
+    /// Takes an item out if there is one.
+    pub(super) fn try_hold(&self) -> Result<Attempt<Held>, Stop> {
+        let core = self.core();
+        let gets = core.lock(&core.part().gets)?;
+        if core.has_returned()
+            && let Some((first, head)) = core.take_returned()?
+        {
+            let fds = self.kept_fds(first, head)?;
+            drop(gets);
+            return self.read_held(first, head, fds).map(Attempt::Done);
+        }
+        let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;
+        let Some(next) = core.next(place)? else {
+            drop(gets);
+            self.mind_watchers()?;
+            return Ok(Attempt::NotYet);
+        };
+        let Some((first, head, fds)) = self.hold_next(&next)? else { return Ok(Attempt::Scarce) };
+        drop(gets);
+        self.mind_watchers()?;
+        self.read_held(first, head, fds).map(Attempt::Done)
+    }
+
+    /// With the lock of those who get. None: there is no room for a copy.
+    fn hold_next(&self, next: &Next) -> Result<Option<(u32, Head, Fds)>, Stop> {
+        let core = self.core();
+        let record = next.record;
+        let head = Head { length: record.length, ticket: record.ticket, deliveries: 0, number: next.place.number };
+        let mut chain = None;
+        if record.far.is_none() {
+            let mut bytes = Vec::with_capacity(record.length);
+            record.read(core.words(next.place.segment)?, next.place.word, &mut bytes)?;
+            chain = core.fill(head, &bytes)?;
+            if chain.is_none() {
+                return Ok(None);
+            }
+        }
+        let Some(first) = record.far.or(chain.as_ref().map(Chain::first)) else { return Ok(None) };
+        let mut fds = Ok(Vec::new());
+        if let Some(ticket) = record.ticket {
+            fds = lane::look(self.lane(), ticket, self.count_of_fds(first)?);
+            match (&fds, self.kept()) {
+                (Err(Stop::Failed(_)), _) => return fds.map(|_| None),
+                (Ok(fds), Some(kept)) if !kept.add(ticket, fds)? => return Ok(None),
+                _ => {}
+            }
+            fault::point_named("queue-descriptors-kept");
+        }
+        if let Some(chain) = chain {
+            // Counted again as one that is held.
+            chain.keep();
+            core.disown();
+        }
+        core.hold(first, head)?;
+        core.part().out.fetch_add(1, SeqCst);
+        fault::point_named("queue-item-held");
+        self.leave(next)?;
+        if record.ticket.is_some() && fds.is_ok() {
+            lane::remove(self.lane())?;
+            core.get_bell().wake();
+        }
+        Ok(Some((first, head, fds)))
+    }
+
+    /// The descriptors of an item that came back.
+    fn kept_fds(&self, first: u32, head: Head) -> Result<Fds, Stop> {
+        let (Some(ticket), Some(kept)) = (head.ticket, self.kept()) else { return Ok(Ok(Vec::new())) };
+        match kept.find(ticket, self.count_of_fds(first)?, self.new_mark()) {
+            Err(failed @ Stop::Failed(_)) => {
+                self.core().give_back(first)?;
+                Err(failed)
+            }
+            found => Ok(found),
+        }
+    }
+
+    fn count_of_fds(&self, first: u32) -> Result<usize> {
+        let mut start = Vec::new();
+        self.core().read_chain(first, HEADER, &mut start)?;
+        Ok(start.first_chunk().map_or(0, |head| announced_fds(*head)))
+    }
+
+    fn new_mark(&self) -> u64 {
+        self.core().part().gets.tickets.fetch_add(1, Relaxed)
+    }
+
+    fn read_held(&self, first: u32, head: Head, fds: Fds) -> Result<Held, Stop> {
+        let core = self.core();
+        let mut bytes = if head.ticket.is_some() { Vec::new() } else { vec![0; HEADER] };
+        core.read_chain(first, usize::MAX, &mut bytes)?;
+        let message = match head.ticket {
+            None => Ok(Message::plain(kind::VALUE, bytes)),
+            Some(_) => fds.and_then(|fds| Message::new(bytes, fds).map_err(Stop::Item)),
+        };
+        Ok(Held { first, deliveries: head.deliveries + 1, message })
+    }
+
+    /// An item is done, which this process holds.
+    pub(super) fn finish_item(&self, first: u32) -> Result<(), Stop> {
+        let core = self.core();
+        let has_fds = core.head(first)?.ticket.is_some();
+        core.finish_held(first)?;
+        if let Some(kept) = self.kept().filter(|_| has_fds) {
+            let _gets = core.lock(&core.part().gets)?;
+            let tickets = core.tickets_out()?;
+            kept.clean(self.new_mark(), |ticket| tickets.contains(&ticket))?;
+        }
+        core.tell_joiners();
+        Ok(())
+    }
+}
+
+type Fds = Result<Vec<Arrived>, Stop>;

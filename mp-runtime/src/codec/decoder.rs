@@ -1,6 +1,6 @@
 //! From a message to values.
 
-use std::any::type_name;
+use std::{any::type_name, ops::Range};
 
 use serde::{
     Deserializer,
@@ -100,6 +100,13 @@ impl<'m> Decoder<'m> {
             empty_elements: 0,
             spilled: Ends::default(),
         }
+    }
+
+    /// Reads what is in a part of the message's body.
+    #[inline]
+    pub(crate) fn within(message: &'m Message, part: Range<usize>) -> Self {
+        let rest = message.body().get(part).unwrap_or_default();
+        Self { rest, message, depth: 0, empty_elements: 0, spilled: Ends::default() }
     }
 
     /// How much has been read.

@@ -61,8 +61,30 @@ impl Encoder {
     /// The body, if nothing but bytes belongs to the message and they are few enough.
     #[inline]
     pub(crate) fn plain_body(&self) -> Option<&[u8]> {
-        let is_plain = self.spill.is_empty() && self.fds.is_empty();
-        self.body.get(HEADER..).filter(|body| is_plain && body.len() < self.spilled_from)
+        self.body.get(HEADER..).filter(|body| self.is_plain() && body.len() < self.spilled_from)
+    }
+
+    /// How long the body is.
+    #[inline]
+    pub(crate) fn length(&self) -> usize {
+        self.body.len() - HEADER
+    }
+
+    /// Whether nothing but bytes belongs to the message.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.spill.is_empty() && self.fds.is_empty()
+    }
+
+    /// Forgets all that was written behind the first `length` bytes, which were [plain](Self::is_plain). What is written next is a
+    /// value of its own.
+    #[inline]
+    pub(crate) fn begin_anew(&mut self, length: usize) {
+        self.body.truncate(HEADER + length);
+        (self.depth, self.empty_elements) = (0, 0);
+        if !self.is_plain() {
+            (self.spill, self.fds, self.carrier) = (SpillWriter::default(), Vec::new(), None);
+        }
     }
 
     /// Appends `value`.

@@ -73,6 +73,33 @@ proptest! {
         prop_assert_eq!(there_and_back(&value).unwrap(), value);
     }
 
+    /// Integers of all widths, small, large and at the borders, look and are read as bincode has them.
+    #[test]
+    fn integers_look_as_bincode_has_them(value in any::<(u16, u32, u64, i16, i32, i64)>(), shift in 0..64_u32, by in -2..3_i64) {
+        let near = (1_u64 << shift).wrapping_add_signed(by);
+        let (signed, narrow) = (near.cast_signed(), near as u32);
+        let all = (value, near, signed, signed.wrapping_neg(), narrow, narrow.cast_signed(), narrow as u16, narrow as i16, 250 + shift);
+        let bincode = bincode::serde::encode_to_vec(all, bincode::config::standard()).unwrap();
+        prop_assert_eq!(&inline(&all), &bincode);
+        prop_assert_eq!(there_and_back(&all).unwrap(), all);
+    }
+
+    /// Bytes that are no number of their width are refused as bincode refuses them, or read as it reads them.
+    #[test]
+    fn odd_integers_are_what_bincode_says(bytes in vec(prop_oneof![any::<u8>(), 249..=255_u8], 0..12)) {
+        fn check<T: super::scalar::Scalar + PartialEq + std::fmt::Debug>(mut bytes: &[u8]) {
+            let theirs = bincode::decode_from_slice::<T, _>(bytes, bincode::config::standard());
+            let (all, ours) = (bytes.len(), super::scalar::take::<T>(&mut bytes));
+            assert_eq!(ours.ok().map(|value| (value, all - bytes.len())), theirs.ok());
+        }
+        check::<u16>(&bytes);
+        check::<u32>(&bytes);
+        check::<u64>(&bytes);
+        check::<i16>(&bytes);
+        check::<i32>(&bytes);
+        check::<i64>(&bytes);
+    }
+
     /// Blocks apart, the wire is bincode's.
     #[test]
     fn small_values_look_as_bincode_has_them(value in (any::<(u8, i64, bool)>(), ".{0,99}", vec(any::<u32>(), 0..9))) {

@@ -77,7 +77,7 @@ impl End {
             return Ok(Attempt::NotYet);
         };
         let mut bytes = scratch::take();
-        if next.record.ticket.is_some() || next.record.far.is_some() {
+        if !next.record.is_near() {
             let message = self.get_with_more(next, bytes)?;
             drop(held);
             return self.finish(message).map(Attempt::Done);
@@ -162,34 +162,36 @@ impl End {
         let core = self.core();
         let gets = &core.part().gets;
         let held = core.lock(gets)?;
-        let start = Place::unpack(core.part().get_front.place.load(Relaxed))?;
-        let (mut place, mut last) = (start, None);
-        while into.ends.len() < most && into.bytes.len() < LARGE {
-            let Some(next) = core.next(place)? else { break };
-            let is_more = next.record.ticket.is_some() || next.record.far.is_some();
-            if last.is_some() && (is_more || next.left.is_some()) {
-                break;
-            }
-            if is_more {
-                let message = self.get_with_more(next, Vec::new())?;
-                drop(held);
-                into.alone = Some(match self.finish(message) {
-                    Err(failed @ Stop::Failed(_)) => return Err(failed),
-                    other => other,
-                });
-                return Ok(Attempt::Done(()));
-            }
-            next.record.read(core.words(next.place.segment)?, next.place.word, &mut into.bytes)?;
-            into.ends.push(into.bytes.len());
-            place = next.place.after(next.record.words());
-            last = Some(Next { left: last.map_or(next.left, |last: Next| last.left), ..next });
-        }
-        let Some(last) = last else {
+        let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;
+        let Some(mut next) = core.next(place)? else {
             drop(held);
             self.mind_watchers()?;
             return Ok(Attempt::NotYet);
         };
-        self.leave(&last)?;
+        if !next.record.is_near() {
+            let message = self.get_with_more(next, Vec::new())?;
+            drop(held);
+            into.alone = Some(match self.finish(message) {
+                Err(failed @ Stop::Failed(_)) => return Err(failed),
+                other => other,
+            });
+            return Ok(Attempt::Done(()));
+        }
+        into.bytes.resize(HEADER, 0);
+        let words = core.words(next.place.segment)?;
+        loop {
+            next.record.read(words, next.place.word, &mut into.bytes)?;
+            into.ends.push(into.bytes.len() - HEADER);
+            let place = next.place.after(next.record.words());
+            if into.ends.len() == most || into.bytes.len() >= LARGE || !core.has_item_at(place) {
+                break;
+            }
+            match look(words, place.word)? {
+                Found::Item(record) if record.is_near() => (next.place, next.record) = (place, record),
+                _ => break,
+            }
+        }
+        self.leave(&next)?;
         drop(held);
         self.mind_watchers()?;
         Ok(Attempt::Done(()))
@@ -207,6 +209,7 @@ struct Incoming {
 /// Items that were got together.
 #[derive(Debug, Default)]
 pub(super) struct Got {
+    /// A plain message's: all of them one behind the other.
     pub(super) bytes: Vec<u8>,
     /// Where each of them ends.
     pub(super) ends: Vec<usize>,

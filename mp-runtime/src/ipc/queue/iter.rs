@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use super::{QueueReceiver, get::Got};
 use crate::{
-    codec::{HEADER, Message, scratch},
+    codec::{Decoder, Message},
     error::RecvError,
     ipc::{iter::item, message::kind, receiver::decode},
 };
@@ -69,7 +69,7 @@ impl<T: DeserializeOwned> FusedIterator for Drain<'_, T> {}
 #[derive(Debug)]
 #[must_use = "the items were taken out of the queue, and are lost if they are not taken out of this"]
 pub struct Batch<T> {
-    bytes: Vec<u8>,
+    message: Message,
     start: usize,
     ends: vec::IntoIter<usize>,
     alone: Option<Result<Message, RecvError>>,
@@ -80,7 +80,7 @@ impl<T> Batch<T> {
     pub(super) fn new(got: Got) -> Self {
         let Got { bytes, ends, alone } = got;
         let alone = alone.map(|message| message.map_err(RecvError::from));
-        Self { bytes, start: 0, ends: ends.into_iter(), alone, item: PhantomData }
+        Self { message: Message::plain(kind::VALUE, bytes), start: 0, ends: ends.into_iter(), alone, item: PhantomData }
     }
 }
 
@@ -92,11 +92,10 @@ impl<T: DeserializeOwned> Iterator for Batch<T> {
             return Some(message.and_then(decode));
         }
         let end = self.ends.next()?;
-        let mut bytes = scratch::take();
-        bytes.resize(HEADER, 0);
-        bytes.extend_from_slice(self.bytes.get(self.start..end).unwrap_or_default());
+        let mut decoder = Decoder::within(&self.message, self.start..end);
         self.start = end;
-        Some(decode(Message::plain(kind::VALUE, bytes)))
+        let value = decoder.take().and_then(|value| decoder.finish().map(|()| value));
+        Some(value.map_err(RecvError::Undecodable))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

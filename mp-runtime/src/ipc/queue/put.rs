@@ -126,7 +126,7 @@ impl End {
     }
 
     /// Puts as many of the items in `batch` as there is room for, which are [near](MAX_NEAR); returns how many, and counts their bytes.
-    pub(super) fn try_put_many(&self, batch: &Batch, put: &mut usize) -> Result<Attempt<()>, Stop> {
+    pub(super) fn try_put_many(&self, batch: &Batch<'_>, put: &mut usize) -> Result<Attempt<()>, Stop> {
         let core = self.core();
         let puts = &core.part().puts;
         let held = core.lock(puts)?;
@@ -184,34 +184,15 @@ impl End {
     }
 }
 
-/// Items that are put together.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    bytes: Vec<u8>,
+/// Items that are put together, one behind the other.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    pub(super) bytes: &'a [u8],
     /// Where each of them ends.
-    ends: Vec<usize>,
+    pub(super) ends: &'a [usize],
 }
 
-impl Batch {
-    pub(super) fn push(&mut self, item: &[u8]) {
-        self.bytes.extend_from_slice(item);
-        self.ends.push(self.bytes.len());
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether no more should be added.
-    pub(super) fn is_large(&self) -> bool {
-        self.bytes.len() >= MAX_NEAR
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
-
+impl Batch<'_> {
     /// All from the `first` on.
     fn items(&self, first: usize) -> impl Iterator<Item = &[u8]> {
         let start = first.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);

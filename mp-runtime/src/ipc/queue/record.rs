@@ -50,6 +50,12 @@ impl Record {
         1 + usize::from(self.far.is_some()) + usize::from(self.ticket.is_some())
     }
 
+    /// Whether all that belongs to it lies in the ring.
+    #[inline]
+    pub(super) fn is_near(self) -> bool {
+        self.far.is_none() && self.ticket.is_none()
+    }
+
     /// How many words it takes.
     #[inline]
     pub(super) fn words(self) -> usize {
@@ -135,13 +141,18 @@ pub(super) fn store(words: &[AtomicU64], bytes: &[u8]) -> Result<()> {
 /// Reads `length` bytes, and puts them behind those in `into`.
 #[inline]
 pub(super) fn load(words: &[AtomicU64], length: usize, into: &mut Vec<u8>) -> Result<()> {
+    /// So many at once.
+    const MANY: usize = 8;
     let words = words.get(..length.div_ceil(WORD)).ok_or_else(damaged)?;
-    let start = into.len();
-    into.resize(start + words.len() * WORD, 0);
-    let (chunks, _) = into[start..].as_chunks_mut::<WORD>();
-    for (chunk, word) in chunks.iter_mut().zip(words) {
-        *chunk = word.load(Relaxed).to_ne_bytes();
+    let end = into.len() + length;
+    into.reserve(size_of_val(words));
+    let (many, rest) = words.as_chunks::<MANY>();
+    for words in many {
+        into.extend_from_slice(words.each_ref().map(|word| word.load(Relaxed).to_ne_bytes()).as_flattened());
     }
-    into.truncate(start + length);
+    for word in rest {
+        into.extend_from_slice(&word.load(Relaxed).to_ne_bytes());
+    }
+    into.truncate(end);
     Ok(())
 }

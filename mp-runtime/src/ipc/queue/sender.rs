@@ -78,36 +78,39 @@ impl<T: Serialize> QueueSender<T> {
     ///
     /// As [`put`](Self::put), with the number of those that had been put before.
     pub fn put_many<V: Borrow<T>>(&self, values: impl IntoIterator<Item = V>) -> Result<(), PutManyError> {
-        let (mut batch, mut before) = (Batch::default(), 0);
+        let (mut encoder, mut ends, mut before) = (Encoder::spilling_from(SPILLED_FROM), Vec::new(), 0);
         for value in values {
-            let encoder = written(value.borrow()).map_err(|cause| PutManyError { put: before + batch.len(), cause });
-            match encoder {
-                Ok(encoder) if encoder.plain_body().is_some_and(|body| body.len() <= MAX_NEAR) => {
-                    batch.push(encoder.plain_body().unwrap_or_default());
-                    encoder.recycle();
-                    if batch.is_large() {
-                        self.put_batch(&mut batch, &mut before)?;
-                    }
-                }
-                other => {
-                    // What came before it goes before it.
-                    self.put_batch(&mut batch, &mut before)?;
-                    self.put_written(other?, Deadline::NEVER).map_err(|cause| PutManyError { put: before, cause })?;
-                    before += 1;
-                }
+            let (value, start) = (value.borrow(), encoder.length());
+            encoder.begin_anew(start);
+            let written = encoder.put(value);
+            if written.is_err() || !encoder.is_plain() || encoder.length() - start > MAX_NEAR {
+                // What came before it goes before it.
+                encoder.begin_anew(start);
+                self.put_batch(&mut encoder, &mut ends, &mut before)?;
+                self.put(value).map_err(|cause| PutManyError { put: before, cause })?;
+                before += 1;
+                continue;
+            }
+            ends.push(encoder.length());
+            if encoder.length() >= MAX_NEAR {
+                self.put_batch(&mut encoder, &mut ends, &mut before)?;
             }
         }
-        self.put_batch(&mut batch, &mut before)
+        self.put_batch(&mut encoder, &mut ends, &mut before)?;
+        encoder.recycle();
+        Ok(())
     }
 
-    fn put_batch(&self, batch: &mut Batch, before: &mut usize) -> Result<(), PutManyError> {
+    fn put_batch(&self, encoder: &mut Encoder, ends: &mut Vec<usize>, before: &mut usize) -> Result<(), PutManyError> {
+        if ends.is_empty() {
+            return Ok(());
+        }
         let mut put = 0;
-        let waited = match batch.len() {
-            0 => return Ok(()),
-            _ => self.end.wait(Deadline::NEVER, || self.end.try_put_many(batch, &mut put)),
-        };
+        let batch = Batch { bytes: encoder.plain_body().unwrap_or_default(), ends };
+        let waited = self.end.wait(Deadline::NEVER, || self.end.try_put_many(&batch, &mut put));
         *before += put;
-        batch.clear();
+        ends.clear();
+        encoder.begin_anew(0);
         done(waited.map_err(SendError::from)).map_err(|cause| PutManyError { put: *before, cause })
     }
 

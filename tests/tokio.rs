@@ -339,3 +339,86 @@ async fn futures_may_go_to_other_threads() {
     drop(ours.send(&value));
     assert_eq!(child.join().unwrap(), 2);
 }
+
+#[mp::process_target]
+fn double(numbers: mp::QueueReceiver<u64>, doubled: mp::QueueSender<u64>) -> mp::Result<()> {
+    numbers.iter().try_for_each(|number| Ok(doubled.put(&(2 * number?))?))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn queues_are_awaited_on_both_sides() -> mp::Result<()> {
+    let (to, numbers) = mp::Queue::bounded(3)?.split();
+    let (doubled, from) = mp::Queue::bounded(3)?.split();
+    let children: Vec<_> =
+        (0..2).map(|_| mp::spawn(double, (numbers.clone(), doubled.clone()))).collect::<Result<_, _>>()?;
+    drop((numbers, doubled));
+    let (to, from) = (to.into_async()?, from.into_async()?);
+    let puts = async {
+        for number in 0..20_000_u64 {
+            to.put(&number).await.unwrap();
+        }
+        drop(to);
+    };
+    let gets = async {
+        let results: Vec<_> = from.collect().await;
+        results.into_iter().sum::<Result<u64, RecvError>>().unwrap()
+    };
+    let ((), sum) = in_time(async { tokio::join!(puts, gets) }).await;
+    assert_eq!(sum, 20_000 * 19_999);
+    for child in children {
+        child.join_async().await??;
+    }
+    Ok(())
+}
+
+/// Others take items from under a task that waits, all the time: none is missed, and it never sleeps beside one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_and_a_thread_get_from_one_queue() -> mp::Result<()> {
+    let (to, from) = mp::Queue::<u64>::unbounded()?.split();
+    let taken = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let thief = {
+        let (from, taken) = (from.clone(), Arc::clone(&taken));
+        std::thread::spawn(move || {
+            for number in from.iter() {
+                taken.fetch_add(number.unwrap(), Ordering::Relaxed);
+            }
+        })
+    };
+    let from = from.into_async()?;
+    let putter = std::thread::spawn(move || {
+        for number in 1..=50_000 {
+            to.put(&number).unwrap();
+        }
+    });
+    let mut sum = 0;
+    in_time(async {
+        loop {
+            match from.get().await {
+                Ok(number) => sum += number,
+                Err(RecvError::Disconnected) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+    .await;
+    putter.join().unwrap();
+    thief.join().unwrap();
+    assert_eq!(sum + taken.load(Ordering::Relaxed), 50_000 * 50_001 / 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_put_that_is_dropped_has_put_nothing_and_an_end_is_seen() -> mp::Result<()> {
+    let queue = mp::Queue::bounded(1)?;
+    queue.put(&1)?;
+    let (to, from) = queue.split();
+    let to = to.into_async()?;
+    assert!(time::timeout(Duration::from_millis(20), to.put(&2)).await.is_err());
+    assert_eq!(from.get()?, 1);
+    assert!(matches!(from.try_get(), Err(RecvError::TimedOut)));
+    in_time(to.put(&3)).await?;
+    assert_eq!(from.get()?, 3);
+    drop(from);
+    assert!(matches!(in_time(to.put(&4)).await, Err(SendError::Disconnected)));
+    Ok(())
+}

@@ -46,7 +46,7 @@ pub use values::{Array, ArrayGuard, Number, RawArray, RawValue, Value};
 /// [`Process`]'s result is awaited by [`join_async`](Process::join_async). Any runtime of tokio will do, with `enable_io`.
 #[cfg(feature = "tokio")]
 pub mod tokio {
-    pub use crate::ipc::asynchronous::{Connection, Receiver, Sender};
+    pub use crate::ipc::asynchronous::{Connection, QueueReceiver, QueueSender, Receiver, Sender};
 }
 
 /// What generated code and the project's own tests see. Not for anyone else: it changes without notice.

@@ -202,3 +202,132 @@ fn handles_travel_in_items() {
         assert!(lock.try_lock().is_err());
     }
 }
+
+#[mp::process_target]
+fn holds(from: mp::QueueReceiver<u32>, ready: mp::Event) {
+    ready.set();
+    let _from = from;
+    super::support::wait_for_ever();
+}
+
+#[test]
+fn putters_learn_that_nobody_gets_any_more() {
+    let _watchdog = watchdog();
+    let (to, from) = mp::Queue::bounded(1000).unwrap().split();
+    to.put(&1).unwrap();
+    drop(from);
+    assert!(matches!(to.try_put(&2), Err(mp::SendError::Disconnected)));
+    assert!(matches!(to.put_many([3, 4]).unwrap_err().cause(), mp::SendError::Disconnected));
+
+    let (to, from) = mp::Queue::bounded(1).unwrap().split();
+    let ready = mp::Event::new().unwrap();
+    let child = mp::spawn(holds, (from, ready.clone())).unwrap();
+    to.put(&1).unwrap();
+    ready.wait();
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| to.put(&2));
+        assert!(matches!(to.put_timeout(&3, SHORT), Err(mp::SendError::TimedOut)));
+        child.kill().unwrap();
+        assert!(matches!(waiting.join().unwrap(), Err(mp::SendError::Disconnected)));
+    });
+    child.join().unwrap_err();
+}
+
+#[test]
+fn getters_learn_of_a_shutdown_and_of_the_last_putters_death() {
+    let _watchdog = watchdog();
+    let queue = mp::Queue::<u32>::unbounded().unwrap();
+    thread::scope(|scope| {
+        let getters: Vec<_> = (0..3).map(|_| scope.spawn(|| queue.get())).collect();
+        assert!(matches!(queue.get_timeout(SHORT), Err(mp::RecvError::TimedOut)));
+        queue.shutdown().unwrap();
+        for getter in getters {
+            assert!(matches!(getter.join().unwrap(), Err(mp::RecvError::Disconnected)));
+        }
+    });
+    assert!(is_ready(&queue));
+    assert!(matches!(queue.put(&1), Err(mp::SendError::Disconnected)));
+
+    let (to, from) = mp::Queue::<u32>::unbounded().unwrap().split();
+    let child = mp::spawn(put_one, (to, mp::Event::new().unwrap())).unwrap();
+    thread::scope(|scope| {
+        let getters: Vec<_> = (0..3).map(|_| scope.spawn(|| from.get())).collect();
+        assert!(matches!(from.get_timeout(SHORT), Err(mp::RecvError::TimedOut)));
+        child.kill().unwrap();
+        for getter in getters {
+            assert!(matches!(getter.join().unwrap(), Err(mp::RecvError::Disconnected)));
+        }
+    });
+    child.join().unwrap_err();
+}
+
+/// The bytes of shared memory that this process has touched and that are there.
+fn shared_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("RssShmem")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// In a process of its own, whose memory it counts.
+#[mp::process_target]
+fn bursts(item: usize, count: usize) -> (u64, u64) {
+    let queue = mp::Queue::<Vec<u8>>::unbounded().unwrap();
+    let bytes = vec![7; item];
+    for _ in 0..count {
+        queue.put(&bytes).unwrap();
+    }
+    let most = shared_memory();
+    for _ in 0..count {
+        assert_eq!(queue.get().unwrap(), bytes);
+    }
+    (most, shared_memory())
+}
+
+#[test]
+fn memory_goes_back_to_the_system() {
+    let _watchdog = watchdog();
+    for (item, count) in [(1000, 200_000), (100_000, 2000), (3 << 20, 70)] {
+        let (most, left) = mp::spawn(bursts, (item, count)).unwrap().join().unwrap();
+        assert!(most > (item * count) as u64 * 9 / 10, "{item}: {most}");
+        assert!(left < 8 << 20, "{item}: {left} bytes are left of {most}");
+    }
+}
+
+#[test]
+fn an_item_that_does_not_decode_is_an_error_and_the_next_one_comes() {
+    #[derive(serde::Serialize)]
+    struct Odd(u32);
+    impl<'de> serde::Deserialize<'de> for Odd {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            match u32::deserialize(deserializer)? {
+                even if even % 2 == 0 => Err(serde::de::Error::custom("even")),
+                odd => Ok(Self(odd)),
+            }
+        }
+    }
+    let queue = mp::Queue::unbounded().unwrap();
+    for number in 0..6 {
+        queue.put(&Odd(number)).unwrap();
+    }
+    assert!(matches!(queue.get(), Err(mp::RecvError::Undecodable(_))));
+    assert_eq!(queue.get().unwrap().0, 1);
+    let batch: Vec<_> = queue.get_many(10).unwrap().map(|item| item.ok().map(|Odd(number)| number)).collect();
+    assert_eq!(batch, [None, Some(3), None, Some(5)]);
+
+    struct Never;
+    impl serde::Serialize for Never {
+        fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("never"))
+        }
+    }
+    impl<'de> serde::Deserialize<'de> for Never {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Ok(Self)
+        }
+    }
+    let queue = mp::Queue::<Option<Never>>::unbounded().unwrap();
+    assert!(matches!(queue.put(&Some(Never)), Err(mp::SendError::Unencodable(_))));
+    let error = queue.put_many([None, None, Some(Never), None]).unwrap_err();
+    assert!(matches!(error.cause(), mp::SendError::Unencodable(_)));
+    assert_eq!((error.put(), queue.len()), (2, 2));
+}

@@ -152,6 +152,9 @@ parts! {
         is_room_watched: AtomicU32,
         /// The same of somebody who gets.
         are_items_watched: AtomicU32,
+        /// How often a process has closed a side.
+        leavings: AtomicU32,
+        unused: AtomicU32,
         /// Not zero: who gets an item holds it until it is done.
         is_joinable: AtomicU32,
         /// How many items were taken out and are not done.

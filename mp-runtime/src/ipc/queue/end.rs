@@ -37,14 +37,14 @@ const LOOK_SOON: Duration = Duration::from_millis(10);
 
 /// Which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::ipc) enum Kind {
     Puts,
     Gets,
 }
 
 /// What an attempt came to.
 #[derive(Debug)]
-pub(super) enum Attempt<R> {
+pub(in crate::ipc) enum Attempt<R> {
     Done(R),
     /// There is nothing to get, or no room.
     NotYet,
@@ -53,7 +53,7 @@ pub(super) enum Attempt<R> {
 }
 
 /// One side: clones of a handle share it, and it is closed with the last of them in this process.
-pub(super) struct End {
+pub(in crate::ipc) struct End {
     /// Closed before the core learns of it: fields are dropped in order.
     fds: Fds,
     /// Of those who get from a queue that takes items back.
@@ -97,7 +97,7 @@ impl End {
         Self { fds, kept, asked: AtomicU64::new(0), processors: AtomicU64::new(0), place: Leaving { kind, core } }
     }
 
-    pub(super) fn control(&self) -> BorrowedFd<'_> {
+    pub(in crate::ipc) fn control(&self) -> BorrowedFd<'_> {
         self.fds.control.as_fd()
     }
 
@@ -147,7 +147,7 @@ impl End {
     }
 
     /// Whether there is nobody on the other side any more, or nobody may put.
-    pub(super) fn is_over(&self) -> Result<bool> {
+    pub(in crate::ipc) fn is_over(&self) -> Result<bool> {
         if self.place.kind == Kind::Gets && self.core().is_out() {
             return Ok(false);
         }
@@ -161,13 +161,18 @@ impl End {
 
     /// The same as [`is_over`](Self::is_over), but asked of the kernel only if some time has passed since: some milliseconds at most.
     #[inline]
-    pub(super) fn is_found_over(&self) -> Result<bool> {
-        let now = clock_gettime::coarse();
+    pub(in crate::ipc) fn is_found_over(&self) -> Result<bool> {
+        let leavings = self.core().part().leavings.load(SeqCst);
+        // Ticks are millions apart.
+        let now = clock_gettime::coarse().wrapping_add(leavings.into());
         if self.asked.load(Relaxed) == now {
             return Ok(false);
         }
-        self.asked.store(now, Relaxed);
-        self.is_over()
+        let is_over = self.is_over()?;
+        if !is_over {
+            self.asked.store(now, Relaxed);
+        }
+        Ok(is_over)
     }
 
     /// Tries until it is done, the deadline comes, or the other side is gone.
@@ -229,12 +234,8 @@ impl End {
 
     /// Sleeps until the other side tells on the descriptor, or is gone.
     fn sleep_long(&self, deadline: Deadline) -> Result<()> {
-        {
-            let _other = self.core().lock(self.other())?;
-            if self.is_there() || self.is_shut() {
-                return Ok(());
-            }
-            self.bell().raise(self.control())?;
+        if self.settle()? {
+            return Ok(());
         }
         let most = if self.core().is_joinable() { deadline.at_most(hold::LOOK) } else { deadline };
         poll::readable(self.control(), most).map_err(wait_failed)?;
@@ -304,13 +305,17 @@ impl End {
 
     #[cold]
     fn set_right(&self) -> Result<()> {
+        self.settle().map(drop)
+    }
+
+    /// Returns whether what this side waits for is there; it was told on the descriptor then. If not, it will be told.
+    pub(in crate::ipc) fn settle(&self) -> Result<bool> {
         let _other = self.core().lock(self.other())?;
         if self.is_there() || self.is_shut() {
-            // It was told when it came.
-            Ok(())
-        } else {
-            self.bell().raise(self.control())
+            return Ok(true);
         }
+        self.bell().raise(self.control())?;
+        Ok(false)
     }
 }
 
@@ -330,6 +335,7 @@ fn wait_failed(error: std::io::Error) -> Error {
 /// The others learn that this may have been the last one.
 impl Drop for Leaving {
     fn drop(&mut self) {
+        self.core.part().leavings.fetch_add(1, SeqCst);
         match self.kind {
             Kind::Puts => self.core.put_bell().wake(),
             Kind::Gets => self.core.get_bell().wake(),

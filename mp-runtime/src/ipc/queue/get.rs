@@ -66,7 +66,7 @@ impl Core {
 impl End {
     /// Gets an item if there is one.
     #[inline]
-    pub(super) fn try_get(&self) -> Result<Attempt<Message>, Stop> {
+    pub(in crate::ipc) fn try_get(&self) -> Result<Attempt<Message>, Stop> {
         let core = self.core();
         let gets = &core.part().gets;
         let held = core.lock(gets)?;

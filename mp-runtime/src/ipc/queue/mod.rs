@@ -13,7 +13,7 @@ mod bell;
 mod census;
 mod chain;
 mod core;
-mod end;
+pub(super) mod end;
 mod get;
 mod hold;
 mod iter;
@@ -27,10 +27,10 @@ mod queue;
 mod receiver;
 mod record;
 mod repair;
-mod sender;
+pub(super) mod sender;
 mod simple;
 mod space;
-mod stop;
+pub(super) mod stop;
 mod wire;
 
 #[cfg(any(test, feature = "faults"))]

@@ -18,7 +18,7 @@ use super::{
 use crate::{error::Result, fault};
 
 /// An item on its way in.
-pub(super) struct Outgoing<'a> {
+pub(in crate::ipc) struct Outgoing<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) fds: &'a [BorrowedFd<'a>],
     /// Where the bytes have been written to, if they are many.
@@ -63,7 +63,7 @@ impl Core {
 
 impl End {
     /// Puts an item if there is room.
-    pub(super) fn try_put<'a>(&'a self, item: &mut Outgoing<'a>) -> Result<Attempt<()>, Stop> {
+    pub(in crate::ipc) fn try_put<'a>(&'a self, item: &mut Outgoing<'a>) -> Result<Attempt<()>, Stop> {
         let core = self.core();
         if item.bytes.len() > MAX_NEAR && item.chain.is_none() {
             let head = Head { length: item.bytes.len(), ..Head::default() };

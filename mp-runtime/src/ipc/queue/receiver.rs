@@ -32,7 +32,7 @@ use crate::{
 ///
 /// **What a process has got is lost if it is killed** before it has used it; [`JoinableQueue`](crate::JoinableQueue) gives it to others instead.
 pub struct QueueReceiver<T> {
-    pub(super) end: Arc<End>,
+    pub(in crate::ipc) end: Arc<End>,
     item: PhantomData<fn() -> T>,
 }
 

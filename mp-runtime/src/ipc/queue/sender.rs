@@ -19,7 +19,7 @@ use super::{
     wire,
 };
 use crate::{
-    codec::Encoder,
+    codec::{Encoded, Encoder},
     error::{Error, Result, SendError},
     ipc::message::kind,
     sys::poll::Deadline,
@@ -34,7 +34,7 @@ const SPILLED_FROM: usize = 16 << 20;
 /// [`Queue`](crate::Queue) is left; whoever gets then learns that there is nothing more. As a descriptor ([`AsFd`]) it is ready when there is room, or nobody to
 /// get.
 pub struct QueueSender<T> {
-    pub(super) end: Arc<End>,
+    pub(in crate::ipc) end: Arc<End>,
     item: PhantomData<fn(&T)>,
 }
 
@@ -107,7 +107,11 @@ impl<T: Serialize> QueueSender<T> {
         }
         let mut put = 0;
         let batch = Batch { bytes: encoder.plain_body().unwrap_or_default(), ends };
-        let waited = self.end.wait(Deadline::NEVER, || self.end.try_put_many(&batch, &mut put));
+        let waited = match self.end.is_found_over() {
+            Ok(true) => Ok(Waited::Over),
+            Ok(false) => self.end.wait(Deadline::NEVER, || self.end.try_put_many(&batch, &mut put)),
+            Err(error) => Err(error.into()),
+        };
         *before += put;
         ends.clear();
         encoder.begin_anew(0);
@@ -115,31 +119,60 @@ impl<T: Serialize> QueueSender<T> {
     }
 
     fn put_by(&self, value: &T, deadline: Deadline) -> Result<(), SendError> {
-        self.put_written(written(value)?, deadline)
-    }
-
-    fn put_written(&self, encoder: Encoder, deadline: Deadline) -> Result<(), SendError> {
+        let item = Written::new(value)?;
         if self.end.is_found_over().map_err(SendError::Os)? {
             return Err(SendError::Disconnected);
         }
-        if let Some(bytes) = encoder.plain_body() {
-            let mut item = Outgoing { bytes, fds: &[], chain: None };
-            let waited = self.end.wait(deadline, || self.end.try_put(&mut item));
-            drop(item);
-            encoder.recycle();
-            return done(waited.map_err(SendError::from));
-        }
-        let message = encoder.finish(kind::VALUE).map_err(unencodable)?;
-        let fds = message.descriptors();
-        let mut item = Outgoing { bytes: message.packet(), fds: &fds, chain: None };
-        done(self.end.wait(deadline, || self.end.try_put(&mut item)).map_err(SendError::from))
+        let put = {
+            let fds = item.descriptors();
+            let mut outgoing = item.outgoing(&fds);
+            self.end.wait(deadline, || self.end.try_put(&mut outgoing))
+        };
+        item.recycle();
+        done(put.map_err(SendError::from))
     }
 }
 
-fn written<T: Serialize>(value: &T) -> Result<Encoder, SendError> {
-    let mut encoder = Encoder::spilling_from(SPILLED_FROM);
-    encoder.put(value).map_err(unencodable)?;
-    Ok(encoder)
+/// A value, as it goes into the queue.
+pub(in crate::ipc) enum Written {
+    Plain(Encoder),
+    WithMore(Encoded),
+}
+
+impl Written {
+    #[inline]
+    pub(in crate::ipc) fn new<T: Serialize>(value: &T) -> Result<Self, SendError> {
+        let mut encoder = Encoder::spilling_from(SPILLED_FROM);
+        encoder.put(value).map_err(unencodable)?;
+        if encoder.plain_body().is_some() {
+            return Ok(Self::Plain(encoder));
+        }
+        encoder.finish(kind::VALUE).map(Self::WithMore).map_err(unencodable)
+    }
+
+    #[inline]
+    pub(in crate::ipc) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        match self {
+            Self::Plain(_) => Vec::new(),
+            Self::WithMore(message) => message.descriptors(),
+        }
+    }
+
+    #[inline]
+    pub(in crate::ipc) fn outgoing<'a>(&'a self, fds: &'a [BorrowedFd<'a>]) -> Outgoing<'a> {
+        let bytes = match self {
+            Self::Plain(encoder) => encoder.plain_body().unwrap_or_default(),
+            Self::WithMore(message) => message.packet(),
+        };
+        Outgoing { bytes, fds, chain: None }
+    }
+
+    #[inline]
+    fn recycle(self) {
+        if let Self::Plain(encoder) = self {
+            encoder.recycle();
+        }
+    }
 }
 
 /// A want of memory or descriptors is the kernel's word, not the value's fault.

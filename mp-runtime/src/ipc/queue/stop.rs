@@ -3,7 +3,7 @@
 use crate::error::{Error, RecvError, SendError};
 
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(in crate::ipc) enum Stop {
     /// Nobody is on the other side, or nobody may put.
     Disconnected,
     /// One item cannot be decoded, or encoded.

@@ -13,6 +13,7 @@ mod description;
 mod ends;
 mod exit;
 mod handles;
+mod joinable_queues;
 mod leaks;
 mod lock_kills;
 mod lock_steps;

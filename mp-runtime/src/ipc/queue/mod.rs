@@ -31,6 +31,8 @@ pub(super) mod sender;
 mod simple;
 mod space;
 pub(super) mod stop;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 #[cfg(any(test, feature = "faults"))]

@@ -1,0 +1,181 @@
+//! Queues that know what is done, and take back what is not.
+
+use std::{panic, thread, time::Duration};
+
+use multiprocess as mp;
+
+use super::support::{wait_for_ever, watchdog};
+
+const LONG: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_millis(20);
+
+#[test]
+fn join_waits_until_all_is_done() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.join().unwrap();
+    queue.put_many(0..10).unwrap();
+    assert_eq!((queue.len(), queue.unfinished()), (10, 10));
+    assert!(!queue.join_timeout(SHORT).unwrap());
+    let last = queue.get().unwrap();
+    assert_eq!((*last, last.deliveries(), queue.len(), queue.unfinished()), (0, 1, 9, 10));
+    for number in 1..10 {
+        assert_eq!(queue.get().unwrap().task_done().unwrap(), number);
+    }
+    assert_eq!((queue.is_empty(), queue.unfinished()), (true, 1));
+    assert!(!queue.join_timeout(SHORT).unwrap());
+    thread::scope(|scope| {
+        let joiner = scope.spawn(|| queue.join_timeout(LONG).unwrap());
+        drop(last);
+        assert!(joiner.join().unwrap());
+    });
+    assert_eq!(queue.unfinished(), 0);
+}
+
+#[test]
+fn what_is_given_back_comes_first_and_is_counted() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put_many(1..=3).unwrap();
+    queue.get().unwrap().give_back().unwrap();
+    let again = queue.get().unwrap();
+    assert_eq!((*again, again.deliveries()), (1, 2));
+    drop(again);
+    // One who waits is told.
+    queue.get().unwrap().task_done().unwrap();
+    let third = queue.get().unwrap();
+    thread::scope(|scope| {
+        let waiter = scope.spawn(|| *queue.get_timeout(LONG).unwrap());
+        assert!(matches!(queue.get_timeout(SHORT), Err(mp::RecvError::TimedOut)));
+        third.give_back().unwrap();
+        assert_eq!(waiter.join().unwrap(), 3);
+    });
+    queue.join().unwrap();
+}
+
+#[test]
+fn a_panic_gives_the_item_back() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put(&"poison".to_owned()).unwrap();
+    let caught = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+        let _item = queue.get().unwrap();
+        panic::resume_unwind(Box::new("while it has the item"));
+    }));
+    caught.unwrap_err();
+    let item = queue.get().unwrap();
+    assert_eq!((item.as_str(), item.deliveries()), ("poison", 2));
+}
+
+#[mp::process_target]
+fn takes_and_sleeps(queue: mp::JoinableQueue<String>, taken: mp::Event) {
+    let _item = queue.get().unwrap();
+    taken.set();
+    wait_for_ever();
+}
+
+#[test]
+fn an_item_of_the_dead_comes_to_one_who_waits() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    for text in ["small", &"large".repeat(50_000)] {
+        let taken = mp::Event::new().unwrap();
+        let child = mp::spawn(takes_and_sleeps, (queue.clone(), taken.clone())).unwrap();
+        queue.put(&text.to_owned()).unwrap();
+        taken.wait();
+        assert!(queue.is_empty());
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| queue.get_timeout(LONG).unwrap());
+            assert!(!queue.join_timeout(SHORT).unwrap());
+            child.kill().unwrap();
+            let item = waiter.join().unwrap();
+            assert_eq!((item.as_str(), item.deliveries()), (text, 2));
+        });
+        assert!(queue.join_timeout(LONG).unwrap());
+        child.join().unwrap_err();
+    }
+}
+
+/// As long as an item is out it may come back: who gets is not told that all is over.
+#[test]
+fn the_end_comes_when_nothing_is_out_any_more() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put(&1).unwrap();
+    let item = queue.get().unwrap();
+    queue.shutdown().unwrap();
+    assert!(matches!(queue.put(&2), Err(mp::SendError::Disconnected)));
+    assert!(matches!(queue.try_get(), Err(mp::RecvError::TimedOut)));
+    thread::scope(|scope| {
+        let waiters: Vec<_> = (0..2).map(|_| scope.spawn(|| queue.get().map(drop))).collect();
+        assert!(matches!(queue.get_timeout(SHORT), Err(mp::RecvError::TimedOut)));
+        drop(item);
+        for waiter in waiters {
+            assert!(matches!(waiter.join().unwrap(), Err(mp::RecvError::Disconnected)));
+        }
+    });
+    assert_eq!(queue.iter().count(), 0);
+}
+
+#[test]
+fn an_item_that_does_not_decode_is_done() {
+    #[derive(Debug, serde::Serialize)]
+    struct Odd(u32);
+    impl<'de> serde::Deserialize<'de> for Odd {
+        fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(serde::de::Error::custom("never"))
+        }
+    }
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put(&Odd(1)).unwrap();
+    assert!(matches!(queue.get(), Err(mp::RecvError::Undecodable(_))));
+    assert!(queue.join_timeout(LONG).unwrap());
+}
+
+type Job = (u32, mp::Sender<u32>);
+
+#[mp::process_target]
+fn takes_a_job_and_sleeps(queue: mp::JoinableQueue<Job>, taken: mp::Event) {
+    let _job = queue.get().unwrap();
+    taken.set();
+    wait_for_ever();
+}
+
+/// The way back in a job is as good for the second worker as for the first; and nothing of it is left when all are done.
+#[test]
+fn handles_come_back_with_their_items() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::<Job>::unbounded().unwrap();
+    let (sender, answers) = mp::channel().unwrap();
+    for number in 0..20 {
+        queue.put(&(number, sender.clone())).unwrap();
+    }
+    drop(sender);
+    let children: Vec<_> = (0..3)
+        .map(|_| {
+            let taken = mp::Event::new().unwrap();
+            let child = mp::spawn(takes_a_job_and_sleeps, (queue.clone(), taken.clone())).unwrap();
+            taken.wait();
+            child
+        })
+        .collect();
+    let mine: Vec<_> = (0..5).map(|_| queue.get().unwrap()).collect();
+    for child in &children {
+        child.kill().unwrap();
+        child.join().unwrap_err();
+    }
+    let mut expected: Vec<u32> = (0..20).collect();
+    for job in mine {
+        job.1.send(&job.0).unwrap();
+    }
+    for _ in 0..15 {
+        let job = queue.get_timeout(LONG).unwrap();
+        job.1.send(&job.0).unwrap();
+    }
+    assert!(queue.join_timeout(LONG).unwrap());
+    let mut answered: Vec<u32> = answers.iter().map(Result::unwrap).collect();
+    answered.sort_unstable();
+    expected.sort_unstable();
+    // The stream has ended: nobody, and no message, has a sender any more.
+    assert_eq!(answered, expected);
+}

@@ -41,19 +41,19 @@ pub(super) struct Bell<'a> {
 }
 
 impl Bell<'_> {
-    /// Changes the place, in one store, and tells those who wait. With the lock of the side; `end` is that of the side's own users.
+    /// Changes the place, in one store, and tells those who wait; returns whether somebody was woken. With the lock of the side; `end` is that of the side's own users.
     #[inline]
-    pub(super) fn ring(self, end: BorrowedFd<'_>, place: Place) -> Result<()> {
+    pub(super) fn ring(self, end: BorrowedFd<'_>, place: Place) -> Result<bool> {
         if self.side.hammer.load(Relaxed) == RAISED {
             self.tell(end)?;
         }
-        wake_if_killed(&self.front.awake, || {
+        let woken = wake_if_killed(&self.front.awake, || {
             fault::point_named("queue-before-commit");
             self.front.place.swap(place.pack(), SeqCst);
             fault::point_named("queue-committed");
-            self.wake();
+            self.wake()
         });
-        Ok(())
+        Ok(woken)
     }
 
     /// Puts a token before the change: whoever dies in between has told too much, not too little.
@@ -71,14 +71,15 @@ impl Bell<'_> {
         Ok(())
     }
 
-    /// Wakes whoever sleeps on the word.
+    /// Wakes whoever sleeps on the word. Returns whether somebody did.
     #[inline]
-    pub(super) fn wake(self) {
-        if self.front.awake.load(SeqCst) == ASLEEP {
-            self.front.awake.store(AWAKE, SeqCst);
-            fault::point_named("queue-before-wake");
-            futex::wake(&self.front.awake, 1);
+    pub(super) fn wake(self) -> bool {
+        if self.front.awake.load(SeqCst) != ASLEEP {
+            return false;
         }
+        self.front.awake.store(AWAKE, SeqCst);
+        fault::point_named("queue-before-wake");
+        futex::wake(&self.front.awake, 1) > 0
     }
 
     /// Sleeps until woken, unless the change is there already. For one at a time: who has the turn. Returns early for any reason or none.

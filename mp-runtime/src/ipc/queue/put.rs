@@ -180,7 +180,10 @@ impl End {
     /// From here on all that was written is in the queue.
     #[inline]
     fn commit(&self, place: Place) -> Result<()> {
-        self.core().put_bell().ring(self.control(), place)
+        if self.core().put_bell().ring(self.control(), place)? {
+            self.meet();
+        }
+        Ok(())
     }
 }
 

@@ -1,12 +1,12 @@
 //! How fast `multiprocess` is, next to the physical limit and its peers.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices | locks] [--rounds 200]]
+//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices | locks | queues] [--rounds 200]]
 //! RUSTFLAGS="-C target-feature=+crt-static" \
 //!     cargo run --release --manifest-path benches/vs/Cargo.toml --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! The second one is the same for a static build, which needs no dynamic linker at every start. There are four
+//! The second one is the same for a static build, which needs no dynamic linker at every start. There are five
 //! groups, and all run unless one is named:
 //!
 //! - `start`: a child is started, gets a value, gives one back and is joined. The limit is std's `Command` that runs
@@ -16,6 +16,8 @@
 //! - `slices`: 64 MiB of shared memory, written here, sent, and read by a child. The limit is to write and read them in one
 //!   process.
 //! - `locks`: locks, values and waking each other. The limits are the C library's robust mutex and a bare futex.
+//! - `queues`: items from some processes to others. The limits are a bare ring in shared memory and a bare futex; of 64 MiB,
+//!   a channel.
 //!
 //! What is compared is measured in one run, turn by turn in shuffled order; the tables show medians and their
 //! ratios, the last lines which of the targets are reached. Large values have fewer turns than `--rounds` says: the
@@ -27,6 +29,7 @@ mod limit;
 mod locks;
 mod pinned;
 mod python;
+mod queues;
 mod report;
 mod rounds;
 mod slices;
@@ -77,6 +80,9 @@ fn run(options: Options) -> Result<(), Failure> {
     if options.locks {
         locks::compare(options.rounds, &mut report)?;
     }
+    if options.queues {
+        queues::compare(options.rounds, &mut report)?;
+    }
     report.print_verdicts();
     Ok(())
 }
@@ -86,18 +92,21 @@ struct Options {
     connections: bool,
     slices: bool,
     locks: bool,
+    queues: bool,
     rounds: usize,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options = Self { start: false, connections: false, slices: false, locks: false, rounds: 200 };
+        let mut options =
+            Self { start: false, connections: false, slices: false, locks: false, queues: false, rounds: 200 };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "start" => options.start = true,
                 "connections" => options.connections = true,
                 "slices" => options.slices = true,
                 "locks" => options.locks = true,
+                "queues" => options.queues = true,
                 "--rounds" => {
                     let number = arguments.next().unwrap_or_default();
                     options.rounds = match number.parse() {
@@ -105,11 +114,18 @@ impl Options {
                         Ok(rounds) => rounds,
                     };
                 }
-                _ => return Err("usage: vs [start | connections | slices | locks] [--rounds N]".into()),
+                _ => return Err("usage: vs [start | connections | slices | locks | queues] [--rounds N]".into()),
             }
         }
-        if !options.start && !options.connections && !options.slices && !options.locks {
-            (options.start, options.connections, options.slices, options.locks) = (true, true, true, true);
+        let groups = [
+            &mut options.start,
+            &mut options.connections,
+            &mut options.slices,
+            &mut options.locks,
+            &mut options.queues,
+        ];
+        if groups.iter().all(|group| !**group) {
+            groups.into_iter().for_each(|group| *group = true);
         }
         Ok(options)
     }

@@ -1,4 +1,4 @@
-"""The work of the locks' tables: of this process alone, or with a child that does its half of it at the same time.
+"""The work of the locks' and queues' tables: of this process alone, or with children that do their part of it at the same time.
 
 A kind is what they have, and what each side does with it so many times; the first line of a kind makes both.
 """
@@ -6,6 +6,8 @@ A kind is what they have, and what each side does with it so many times; the fir
 import functools
 import multiprocessing
 import os
+
+import python_queues
 
 CONTEXT = multiprocessing.get_context("spawn")
 
@@ -90,16 +92,17 @@ KINDS = {
         functools.partial(play, throw_turn, catch_turn),
     ),
     "barrier": (lambda: CONTEXT.Barrier(2), meet),
+    **python_queues.KINDS,
 }
 
 
-def obey(connection, kind, things, cores):
+def obey(connection, kind, things, side, cores):
     if cores:
         os.sched_setaffinity(0, {cores[1]})
     _, half = KINDS[kind]
     try:
         while True:
-            half(things, 1, connection.recv())
+            half(things, side, connection.recv())
             connection.send(None)
     except EOFError:
         pass
@@ -112,9 +115,9 @@ def things_of(kind):
 
 
 @functools.cache
-def partner(kind, cores):
+def partner(kind, side, cores):
     connection, theirs = CONTEXT.Pipe()
-    CONTEXT.Process(target=obey, args=(theirs, kind, things_of(kind), cores), daemon=True).start()
+    CONTEXT.Process(target=obey, args=(theirs, kind, things_of(kind), side, cores), daemon=True).start()
     theirs.close()
     # The first time it is asked for anything it has to be started, which takes long.
     connection.send(0)
@@ -122,12 +125,14 @@ def partner(kind, cores):
     return connection
 
 
-def together(connection, half, things, count, cores):
+def together(connections, half, things, count, cores):
     if cores:
         os.sched_setaffinity(0, {cores[0]})
-    connection.send(count)
+    for connection in connections:
+        connection.send(count)
     half(things, 0, count)
-    connection.recv()
+    for connection in connections:
+        connection.recv()
 
 
 def turn(command, kind, count, *cores):
@@ -135,4 +140,6 @@ def turn(command, kind, count, *cores):
     if command == "alone":
         return functools.partial(half, things, 0, count)
     cores = tuple(map(int, cores))
-    return functools.partial(together, partner(kind, cores), half, things, count, cores)
+    sides = range(1, python_queues.SIDES.get(kind, 2))
+    partners = [partner(kind, side, cores) for side in sides]
+    return functools.partial(together, partners, half, things, count, cores)

@@ -4,7 +4,7 @@
 //! file for each table (`round_trip`, `one_way`, `large`) and one for each contestant (`bare`, `ours`, `ipc_channel`,
 //! `cpython`).
 
-mod bare;
+pub(crate) mod bare;
 mod cpython;
 pub(crate) mod ipc_channel;
 mod large;

@@ -1,17 +1,17 @@
-//! Locks and values between this process and one that stays: the third group.
+//! Locks and values between this process and one that stays: the fourth group.
 //!
 //! There is a file for each table (`uncontended`, `contended`, `counting`, `wake`, `meeting`, `creation`, `sending`). What
 //! two processes do, each of them does a half of, as often as is said: the other half is a [`partner`]'s. The limits, in
 //! `bare`, are the C library's own in the same memory; CPython's side is in `python_locks.py`.
 
-mod bare;
+pub(crate) mod bare;
 mod contended;
 mod counters;
 mod counting;
 mod creation;
-mod games;
+pub(crate) mod games;
 mod meeting;
-mod partner;
+pub(crate) mod partner;
 mod sending;
 mod uncontended;
 mod wake;
@@ -19,7 +19,7 @@ mod wake;
 use crate::{Failure, report::Report};
 
 /// How one half of the work went. In words, so that a child can say it.
-type Done = Result<(), String>;
+pub(crate) type Done = Result<(), String>;
 
 pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure> {
     uncontended::compare(rounds, report)?;
@@ -33,6 +33,6 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
 }
 
 /// For errors: in words.
-fn said(error: impl ToString) -> String {
+pub(crate) fn said(error: impl ToString) -> String {
     error.to_string()
 }

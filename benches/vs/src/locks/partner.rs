@@ -35,10 +35,20 @@ impl Partner {
     /// How long it takes until both have done their half, so many times each.
     pub(crate) fn time(&self, count: u32, half: impl FnOnce(u32) -> Done) -> Result<Duration, Failure> {
         let start = Instant::now();
-        self.connection.send(&count)?;
+        self.begin(count)?;
         half(count)?;
-        self.connection.recv()?;
+        self.finish()?;
         Ok(start.elapsed())
+    }
+
+    /// Has it do its half, so many times.
+    pub(crate) fn begin(&self, count: u32) -> Result<(), Failure> {
+        Ok(self.connection.send(&count)?)
+    }
+
+    /// Waits until it has done what it has begun.
+    pub(crate) fn finish(&self) -> Result<(), Failure> {
+        Ok(self.connection.recv()?)
     }
 
     pub(crate) fn end(self) -> Result<(), Failure> {

@@ -179,3 +179,18 @@ fn handles_come_back_with_their_items() {
     // The stream has ended: nobody, and no message, has a sender any more.
     assert_eq!(answered, expected);
 }
+
+/// Also who never waits.
+#[test]
+fn an_item_of_the_dead_comes_to_one_who_looks() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put(&"back".to_owned()).unwrap();
+    let taken = mp::Event::new().unwrap();
+    let child = mp::spawn(takes_and_sleeps, (queue.clone(), taken.clone())).unwrap();
+    taken.wait();
+    assert!(matches!(queue.try_get(), Err(mp::RecvError::TimedOut)));
+    child.kill().unwrap();
+    child.join().unwrap_err();
+    assert_eq!(*queue.try_get().unwrap(), "back");
+}

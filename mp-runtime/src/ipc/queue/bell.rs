@@ -61,7 +61,7 @@ impl Bell<'_> {
     pub(super) fn tell(self, end: BorrowedFd<'_>) -> Result<()> {
         match socket::send(end, &[0], Wait::No) {
             // Full of tokens, or nobody is there to read them.
-            Err(error) if !would_block(&error) && error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error) if !would_block(&error) && !is_gone(&error) => {
                 return Err(Error::os("tell of a change in a queue", error));
             }
             _ => {}
@@ -104,6 +104,11 @@ impl Bell<'_> {
     }
 }
 
+/// Whether an error says that the other side is gone. It is said once even if there is more to read.
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(nix::libc::ECONNRESET | nix::libc::EPIPE))
+}
+
 /// Takes all tokens away.
 fn drain(end: BorrowedFd<'_>) -> io::Result<()> {
     let mut token = Vec::with_capacity(1);
@@ -113,7 +118,7 @@ fn drain(end: BorrowedFd<'_>) -> io::Result<()> {
             Ok(_) if token.is_empty() => return Ok(()),
             Ok(_) => {}
             Err(error) if would_block(&error) => return Ok(()),
-            Err(error) if error.raw_os_error() == Some(nix::libc::ECONNRESET) => {}
+            Err(error) if is_gone(&error) => {}
             Err(error) => return Err(error),
         }
     }

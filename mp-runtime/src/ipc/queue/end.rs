@@ -203,15 +203,12 @@ impl End {
         deadline: Deadline,
         mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>,
     ) -> Result<Waited<R>, Stop> {
-        if let Attempt::Done(done) = attempt()? {
-            return Ok(Waited::Done(done));
-        }
-        if deadline.is_now() {
-            return self.last(attempt);
-        }
-        while self.spin() {
-            if let Attempt::Done(done) = attempt()? {
-                return Ok(Waited::Done(done));
+        loop {
+            match attempt()? {
+                Attempt::Done(done) => return Ok(Waited::Done(done)),
+                _ if deadline.is_over() => return self.last(attempt),
+                Attempt::NotYet if self.spin() => {}
+                _ => break,
             }
         }
         // One waits, the others for its turn: should it be killed, the kernel wakes the next. Should it be stopped, the others look for
@@ -264,16 +261,18 @@ impl End {
         self.core().take_from_the_dead()
     }
 
-    /// What has come before the other side was gone is still there.
+    /// What has come before the other side was gone is still there; so is what came back.
     fn last<R>(&self, mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>) -> Result<Waited<R>, Stop> {
-        match self.is_over()? {
-            false => Ok(Waited::TimedOut),
-            true if self.place.kind == Kind::Puts => Ok(Waited::Over),
-            true => match attempt()? {
-                Attempt::Done(done) => Ok(Waited::Done(done)),
-                _ => Ok(Waited::Over),
-            },
+        let is_over = self.is_over()?;
+        if self.place.kind == Kind::Gets {
+            self.core().take_from_the_dead()?;
+            if (is_over || self.is_there())
+                && let Attempt::Done(done) = attempt()?
+            {
+                return Ok(Waited::Done(done));
+            }
         }
+        Ok(if is_over { Waited::Over } else { Waited::TimedOut })
     }
 
     /// The other side may be at it just now, on another processor. Returns whether it was.

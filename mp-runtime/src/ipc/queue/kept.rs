@@ -82,7 +82,8 @@ impl Kept {
     fn send(&self, ticket: u64, fds: &[BorrowedFd<'_>]) -> Result<bool, Stop> {
         match lane::send(self.to.as_fd(), ticket, fds) {
             Ok(()) => Ok(true),
-            Err(Refused::Full) => Ok(false),
+            // This side has both ends of it.
+            Err(Refused::Full | Refused::Gone) => Ok(false),
             Err(Refused::Failed(error)) => Err(error.into()),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{io, os::fd::BorrowedFd};
 
-use super::stop::Stop;
+use super::{bell::is_gone, stop::Stop};
 use crate::{
     error::{Error, Result},
     sys::{
@@ -17,6 +17,8 @@ use crate::{
 pub(super) enum Refused {
     /// There are too many in the queue, or of this user's in all.
     Full,
+    /// Nobody can receive them any more.
+    Gone,
     Failed(Error),
 }
 
@@ -24,7 +26,13 @@ pub(super) enum Refused {
 pub(super) fn send(lane: BorrowedFd<'_>, ticket: u64, fds: &[BorrowedFd<'_>]) -> Result<(), Refused> {
     socket::send_with(lane, &ticket.to_ne_bytes(), fds, Wait::No).map_err(|error| {
         let is_full = would_block(&error) || error.raw_os_error() == Some(nix::libc::ETOOMANYREFS);
-        if is_full { Refused::Full } else { Refused::Failed(Error::os("put the descriptors of an item", error)) }
+        if is_gone(&error) {
+            Refused::Gone
+        } else if is_full {
+            Refused::Full
+        } else {
+            Refused::Failed(Error::os("put the descriptors of an item", error))
+        }
     })
 }
 
@@ -46,11 +54,14 @@ pub(super) fn look_at_first(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> 
 /// None: the first ones are another's.
 fn look_at(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Option<Vec<Arrived>>, Stop> {
     let mut fds = Vec::new();
-    let seen = match recvmsg::peek_with(lane, &mut fds) {
-        Ok(seen) if seen.length == 0 => return Err(lost()),
-        Ok(seen) => seen,
-        Err(error) if would_block(&error) => return Err(lost()),
-        Err(error) => return Err(failed(error)),
+    let seen = loop {
+        match recvmsg::peek_with(lane, &mut fds) {
+            Ok(seen) if seen.length == 0 => return Err(lost()),
+            Ok(seen) => break seen,
+            Err(error) if would_block(&error) => return Err(lost()),
+            Err(error) if is_gone(&error) => {}
+            Err(error) => return Err(failed(error)),
+        }
     };
     if u64::from_ne_bytes(seen.head) != ticket || seen.length != size_of::<u64>() {
         Ok(None)

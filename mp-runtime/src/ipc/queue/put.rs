@@ -102,6 +102,7 @@ impl End {
             }
             match sent {
                 Ok(()) => {}
+                Err(Refused::Gone) => return Err(Stop::Disconnected),
                 Err(Refused::Full) => return Ok(Attempt::Scarce),
                 Err(Refused::Failed(error)) => return Err(error.into()),
             }

@@ -12,6 +12,23 @@ use crate::{
 };
 
 /// The items of a queue as they come, by [`QueueReceiver::iter`].
+///
+/// # Examples
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// let (to, from) = mp::Queue::unbounded()?.split();
+/// to.put_many(1..=3)?;
+/// drop(to);
+/// let mut sum = 0;
+/// for number in &from {
+///     sum += number?;
+/// }
+/// assert_eq!(sum, 6);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "an iterator does nothing unless it is asked"]
 pub struct QueueIter<'a, T> {
@@ -36,6 +53,19 @@ impl<T: DeserializeOwned> Iterator for QueueIter<'_, T> {
 impl<T: DeserializeOwned> FusedIterator for QueueIter<'_, T> {}
 
 /// The items that are in a queue, by [`QueueReceiver::drain`].
+///
+/// # Examples
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// let queue = mp::Queue::unbounded()?;
+/// queue.put_many(1..=3)?;
+/// assert_eq!(queue.drain().collect::<Result<Vec<i32>, _>>()?, [1, 2, 3]);
+/// assert_eq!(queue.drain().count(), 0); // `iter` would wait for more
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "an iterator does nothing unless it is asked"]
 pub struct Drain<'a, T> {
@@ -66,6 +96,20 @@ impl<T: DeserializeOwned> Iterator for Drain<'_, T> {
 impl<T: DeserializeOwned> FusedIterator for Drain<'_, T> {}
 
 /// Items that were got together, by [`QueueReceiver::get_many`]. Those that are not taken out of it are lost with it.
+///
+/// # Examples
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// let queue = mp::Queue::unbounded()?;
+/// queue.put_many(1..=5)?;
+/// let batch = queue.get_many(3)?;
+/// assert_eq!((batch.len(), queue.len()), (3, 2)); // the three are ours, decoded or not
+/// assert_eq!(batch.collect::<Result<Vec<i32>, _>>()?, [1, 2, 3]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the items were taken out of the queue, and are lost if they are not taken out of this"]
 pub struct Batch<T> {

@@ -135,7 +135,8 @@ impl<T: DeserializeOwned> JoinableQueue<T> {
         self.get_by(Deadline::NEVER)
     }
 
-    /// [`get`](Self::get), but it does not wait. Python's `get_nowait`.
+    /// [`get`](Self::get), but it does not wait. Python's `get_nowait`. It does not look who has died: what they had comes back while somebody
+    /// waits in [`get`](Self::get), [`get_timeout`](Self::get_timeout) or [`join`](Self::join).
     ///
     /// # Errors
     ///
@@ -175,7 +176,8 @@ impl<T: DeserializeOwned> JoinableQueue<T> {
 }
 
 impl<T> JoinableQueue<T> {
-    /// Waits until all items that were put are done; those that are put meanwhile, too.
+    /// Waits until all items that were put are done; those that are put meanwhile, too. Where all who take items have died, that
+    /// is for ever: [`join_timeout`](Self::join_timeout), and a look at them.
     ///
     /// # Errors
     ///
@@ -189,6 +191,22 @@ impl<T> JoinableQueue<T> {
     /// # Errors
     ///
     /// As [`join`](Self::join).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let queue = mp::JoinableQueue::unbounded()?;
+    /// queue.put(&1)?;
+    /// let taken = queue.get()?;
+    /// assert!(queue.is_empty() && queue.unfinished() == 1); // taken, and not done
+    /// assert!(!queue.join_timeout(Duration::from_millis(10))?);
+    /// drop(taken);
+    /// assert!(queue.join_timeout(Duration::ZERO)?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn join_timeout(&self, timeout: Duration) -> Result<bool> {
         self.0.core().join(Deadline::after(timeout))
     }
@@ -199,13 +217,13 @@ impl<T> JoinableQueue<T> {
         self.0.core().unfinished() as usize
     }
 
-    /// How many items are in the queue, without those that were taken. Python's `qsize()`.
+    /// How many items are in the queue, without those that were taken, and those that came back. Python's `qsize()`.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is no item now, without those that were taken.
+    /// Whether there is no item now, without those that were taken, and those that came back.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -260,7 +278,9 @@ impl<'de, T> Deserialize<'de> for JoinableQueue<T> {
     }
 }
 
-/// Ready when there is an item, or after [`shutdown`](JoinableQueue::shutdown); not for what came back.
+/// Ready when there is an item, or after [`shutdown`](JoinableQueue::shutdown) when nothing can come back any more; not for what comes back
+/// from the dead. Of that only [`get`](JoinableQueue::get), [`get_timeout`](JoinableQueue::get_timeout) and those that
+/// [`join`](JoinableQueue::join) learn, while they wait.
 impl<T> AsFd for JoinableQueue<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
@@ -268,6 +288,25 @@ impl<T> AsFd for JoinableQueue<T> {
 }
 
 /// The items of a queue as they come, by [`JoinableQueue::iter`].
+///
+/// Whoever keeps one and asks for the next after [`shutdown`](JoinableQueue::shutdown) waits for himself: the one that he has may come back.
+///
+/// # Examples
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// let queue = mp::JoinableQueue::unbounded()?;
+/// queue.put_many(1..=3)?;
+/// queue.shutdown()?;
+/// let mut sum = 0;
+/// for number in &queue {
+///     sum += number?.task_done()?;
+/// }
+/// assert_eq!(sum, 6);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "an iterator does nothing unless it is asked"]
 pub struct JoinableIter<'a, T> {
@@ -295,7 +334,31 @@ impl<'a, T: DeserializeOwned> IntoIterator for &'a JoinableQueue<T> {
 }
 
 /// An item that was taken out of a [`JoinableQueue`], and is done when this is dropped. Dropped by a panic, it goes back to the others,
-/// as if the process had died.
+/// as if the process had died. An early return, also one by `?`, is no panic: the item is done.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn fail(words: mp::JoinableQueue<String>) -> mp::Result<()> {
+///     let word = words.get()?;
+///     panic!("{} is too hard", *word) // or a crash, or a `kill` from outside
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let words = mp::JoinableQueue::unbounded()?;
+/// words.put(&"xyzzy".to_owned())?;
+/// mp::spawn(fail, (words.clone(),))?.join().unwrap_err();
+///
+/// let word = words.get()?; // it came back
+/// assert_eq!((word.as_str(), word.deliveries()), ("xyzzy", 2));
+/// drop(word); // done
+/// words.join()?;
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the item is done as soon as this is dropped"]
 pub struct Taken<T> {
     value: T,
@@ -317,6 +380,17 @@ impl<T> Taken<T> {
     /// # Errors
     ///
     /// [`RecvError::Damaged`] if the queue's memory is.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let queue = mp::JoinableQueue::unbounded()?;
+    /// queue.put(&"a word".to_owned())?;
+    /// let word: String = queue.get()?.task_done()?;
+    /// assert_eq!((word.as_str(), queue.unfinished()), ("a word", 0));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn task_done(self) -> Result<T, RecvError> {
         let Self { value, mut out, .. } = self;
         out.finish()?;
@@ -328,6 +402,18 @@ impl<T> Taken<T> {
     /// # Errors
     ///
     /// [`RecvError::Damaged`] if the queue's memory is.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let queue = mp::JoinableQueue::unbounded()?;
+    /// queue.put_many(1..=2)?;
+    /// queue.get()?.give_back()?; // not now
+    /// let again = queue.get()?;
+    /// assert_eq!((*again, again.deliveries()), (1, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn give_back(self) -> Result<(), RecvError> {
         let Self { mut out, .. } = self;
         out.give_back()

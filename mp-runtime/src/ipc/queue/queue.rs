@@ -237,6 +237,19 @@ impl<T> Queue<T> {
 
     /// One handle that puts, and one that gets, in place of this one. As soon as there are no whole queues any more, each side learns when
     /// the last of the other one is gone, whether it was dropped or its process killed.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let queue = mp::Queue::unbounded()?;
+    /// queue.put(&1)?;
+    /// let (to, from) = queue.split();
+    /// drop(to); // the last that could put
+    /// assert_eq!(from.get()?, 1);
+    /// assert!(matches!(from.get(), Err(mp::RecvError::Disconnected)));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn split(self) -> (QueueSender<T>, QueueReceiver<T>) {
         (self.sender, self.receiver)

@@ -31,6 +31,27 @@ use crate::{
 /// As a descriptor ([`AsFd`]) it is ready when there is an item, or nobody to put one.
 ///
 /// **What a process has got is lost if it is killed** before it has used it; [`JoinableQueue`](crate::JoinableQueue) gives it to others instead.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn add_up(numbers: mp::QueueReceiver<u32>) -> mp::Result<u32> {
+///     Ok(numbers.iter().sum::<Result<u32, _>>()?) // until nobody can put any more
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let (to, numbers) = mp::Queue::unbounded()?.split();
+/// let workers = [mp::spawn(add_up, (numbers.clone(),))?, mp::spawn(add_up, (numbers,))?];
+/// to.put_many(1..=100)?; // each of them goes to one of the two
+/// drop(to);
+/// let [one, other] = workers;
+/// assert_eq!(one.join()?? + other.join()??, 5050);
+/// # Ok(())
+/// # }
+/// ```
 pub struct QueueReceiver<T> {
     pub(in crate::ipc) end: Arc<End>,
     item: PhantomData<fn() -> T>,
@@ -44,6 +65,18 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
     /// [`RecvError::Disconnected`] when nothing is left and nobody can put any more, however they ended;
     /// [`RecvError::Undecodable`], and the item is lost; [`RecvError::Os`], with EMFILE where this process has no room for the item's
     /// descriptors, and the item stays; [`RecvError::Damaged`].
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (to, from) = mp::Queue::unbounded()?.split();
+    /// to.put(&1)?;
+    /// drop(to);
+    /// assert_eq!(from.get()?, 1); // what was put is there,
+    /// assert!(matches!(from.get(), Err(mp::RecvError::Disconnected))); // and then nothing more
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get(&self) -> Result<T, RecvError> {
         decode(self.message_by(Deadline::NEVER)?)
     }
@@ -53,6 +86,17 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
     /// # Errors
     ///
     /// [`RecvError::TimedOut`] if there is nothing (Python's `Empty`), and those of [`get`](Self::get).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (to, from) = mp::Queue::<u32>::unbounded()?.split();
+    /// assert!(matches!(from.try_get(), Err(mp::RecvError::TimedOut)));
+    /// to.put(&1)?;
+    /// assert_eq!(from.try_get()?, 1); // there at once
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_get(&self) -> Result<T, RecvError> {
         decode(self.message_by(Deadline::NOW)?)
     }
@@ -62,6 +106,17 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
     /// # Errors
     ///
     /// [`RecvError::TimedOut`] if nothing came in time (Python's `Empty`), and those of [`get`](Self::get).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let (_to, from) = mp::Queue::<u32>::unbounded()?.split();
+    /// assert!(matches!(from.get_timeout(Duration::from_millis(10)), Err(mp::RecvError::TimedOut)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn get_timeout(&self, timeout: Duration) -> Result<T, RecvError> {
         decode(self.message_by(Deadline::after(timeout))?)
     }
@@ -73,7 +128,7 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get); but an item that does not decode is an `Err` of the batch.
+    /// As [`get`](Self::get); but an item that does not decode is an `Err` of the batch. [`Batch`] has an example.
     pub fn get_many(&self, most: usize) -> Result<Batch<T>, RecvError> {
         let mut got = Got::default();
         if most > 0 {
@@ -84,12 +139,13 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
 
     /// The items, as they come, until nothing is left and nobody can put any more.
     ///
-    /// An item that does not decode is an `Err`, and the next one follows. After any other error it ends.
+    /// An item that does not decode is an `Err`, and the next one follows. After any other error it ends. [`QueueIter`] has an
+    /// example.
     pub fn iter(&self) -> QueueIter<'_, T> {
         QueueIter::new(self)
     }
 
-    /// The items that are there, without waiting for more: ends when there is none.
+    /// The items that are there, without waiting for more: ends when there is none. [`Drain`] has an example.
     pub fn drain(&self) -> Drain<'_, T> {
         Drain::new(self)
     }

@@ -33,6 +33,27 @@ const SPILLED_FROM: usize = 16 << 20;
 /// Clones are the same side. It is closed when the last of them, in all processes, is dropped or its process has ended, and no whole
 /// [`Queue`](crate::Queue) is left; whoever gets then learns that there is nothing more. As a descriptor ([`AsFd`]) it is ready when there is room, or nobody to
 /// get.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn report(number: u32, to: mp::QueueSender<String>) -> mp::Result<()> {
+///     Ok(to.put(&format!("{number} is done"))?)
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let (to, reports) = mp::Queue::unbounded()?.split();
+/// for number in 1..=3 {
+///     mp::spawn(report, (number, to.clone()))?.detach();
+/// }
+/// drop(to); // this process could put something, too
+/// assert_eq!(reports.iter().count(), 3); // until the last of them has ended
+/// # Ok(())
+/// # }
+/// ```
 pub struct QueueSender<T> {
     pub(in crate::ipc) end: Arc<End>,
     item: PhantomData<fn(&T)>,
@@ -49,6 +70,17 @@ impl<T: Serialize> QueueSender<T> {
     /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. One who can, but is killed, is noticed by a call
     /// some milliseconds later. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE, where this process may not have a copy of a
     /// handle in the value; [`SendError::Damaged`].
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (to, from) = mp::Queue::bounded(10)?.split();
+    /// to.put(&"there".to_owned())?;
+    /// assert_eq!(from.len(), 1); // for everybody, as soon as `put` returns
+    /// assert_eq!(from.try_get()?, "there");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn put(&self, value: &T) -> Result<(), SendError> {
         self.put_by(value, Deadline::NEVER)
     }
@@ -58,6 +90,18 @@ impl<T: Serialize> QueueSender<T> {
     /// # Errors
     ///
     /// [`SendError::TimedOut`] if the queue is full (Python's `Full`), and those of [`put`](Self::put).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (to, from) = mp::Queue::bounded(1)?.split();
+    /// to.try_put(&1)?;
+    /// assert!(to.is_full() && matches!(to.try_put(&2), Err(mp::SendError::TimedOut)));
+    /// assert_eq!(from.get()?, 1);
+    /// to.try_put(&2)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn try_put(&self, value: &T) -> Result<(), SendError> {
         self.put_by(value, Deadline::NOW)
     }
@@ -67,6 +111,19 @@ impl<T: Serialize> QueueSender<T> {
     /// # Errors
     ///
     /// [`SendError::TimedOut`] if there was no room in time (Python's `Full`), and those of [`put`](Self::put).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let (to, _from) = mp::Queue::bounded(1)?.split();
+    /// to.put(&1)?;
+    /// let in_time = to.put_timeout(&2, Duration::from_millis(10));
+    /// assert!(matches!(in_time, Err(mp::SendError::TimedOut)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn put_timeout(&self, value: &T, timeout: Duration) -> Result<(), SendError> {
         self.put_by(value, Deadline::after(timeout))
     }
@@ -77,6 +134,18 @@ impl<T: Serialize> QueueSender<T> {
     /// # Errors
     ///
     /// As [`put`](Self::put), with the number of those that had been put before.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # fn main() -> mp::Result<()> {
+    /// let (to, from) = mp::Queue::<String>::unbounded()?.split();
+    /// to.put_many(["a".to_owned(), "b".to_owned()])?; // values,
+    /// let words = vec!["c".to_owned(), "d".to_owned()];
+    /// to.put_many(&words)?; // or references to them
+    /// assert_eq!(from.drain().collect::<Result<Vec<_>, _>>()?, ["a", "b", "c", "d"]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn put_many<V: Borrow<T>>(&self, values: impl IntoIterator<Item = V>) -> Result<(), PutManyError> {
         let (mut encoder, mut ends, mut before) = (Encoder::spilling_from(SPILLED_FROM), Vec::new(), 0);
         for value in values {
@@ -250,6 +319,22 @@ impl<T> fmt::Debug for QueueSender<T> {
 }
 
 /// Why not all of many values were put. The first [`put`](Self::put) of them are in the queue.
+///
+/// # Examples
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+///
+/// let odd = PathBuf::from(OsStr::from_bytes(b"\xff")); // no UTF-8: serde does not write it
+/// let queue = mp::Queue::<PathBuf>::unbounded()?;
+/// let error = queue.put_many([PathBuf::from("a"), odd, PathBuf::from("b")]).unwrap_err();
+/// assert_eq!((error.put(), queue.len()), (1, 1)); // "a", and nothing after it
+/// assert!(matches!(error.cause(), mp::SendError::Unencodable(_)));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct PutManyError {
     put: usize,

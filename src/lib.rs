@@ -41,6 +41,7 @@
 //! | stop it | [`terminate`](Process::terminate), [`kill`](Process::kill), [`kill_on_drop`](Builder::kill_on_drop) |
 //! | named arguments | [`Job`], [`Process::job`] |
 //! | messages between processes | [`channel`], [`pipe`] |
+//! | many items, many producers and consumers | [`Queue`], [`JoinableQueue`] |
 //! | files, sockets and ends as values | [`Handle`], [`Sender`], [`Receiver`], [`Connection`] |
 //! | wait for whatever comes first | [`wait`](fn@wait), [`Selector`] |
 //! | one at a time; a number that all change | [`Lock`], [`Value`] |
@@ -52,6 +53,8 @@
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
 //! - Why a message did not go or come: [`SendError`], [`RecvError`].
+//! - Queues: [`Queue`] and its halves [`QueueSender`], [`QueueReceiver`]; [`JoinableQueue`], whose items are [`Taken`]; [`SimpleQueue`];
+//!   [`Batch`], [`Drain`], [`PutManyError`].
 //! - Locks: [`Lock`], [`RLock`], [`Semaphore`], [`BoundedSemaphore`], [`Condition`], [`Event`], [`Barrier`]; what they say:
 //!   [`LockError`], [`RobustGuard`], [`BrokenBarrier`].
 //! - Data that all change: [`Value`], [`Array`] under a lock, [`RawValue`], [`RawArray`] as atomics; [`Number`], [`Atomic`].
@@ -64,7 +67,7 @@
 //! # Promises
 //!
 //! 1. Nothing hangs because a process died: [`Process::join`] returns, whatever happened to the child, a stream
-//!    ends when its senders have, and a dead holder's lock goes to the next one, who is told.
+//!    ends when its senders have, a queue stays whole, and a dead holder's lock goes to the next one, who is told.
 //! 2. Nothing is seen half: arguments, results and messages arrive whole or not at all, a [`Value`] changes wholly or not at all,
 //!    and timeouts hold for all of it.
 //! 3. Errors come back to whoever asked: encoding errors from `start`, panics with message, place and backtrace from `join`.
@@ -76,7 +79,7 @@
 //!
 //! # Longer texts
 //!
-//! [Connections](_docs::connections), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Connections](_docs::connections), [queues](_docs::queues), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
@@ -133,6 +136,9 @@ pub use mp_runtime::__private;
 pub mod _docs {
     #[doc = include_str!("../docs/connections.md")]
     pub mod connections {}
+
+    #[doc = include_str!("../docs/queues.md")]
+    pub mod queues {}
 
     #[doc = include_str!("../docs/locks.md")]
     pub mod locks {}

@@ -38,7 +38,7 @@ use crate::{
 /// |---|---|
 /// | up to 32 KiB | in the ring, copied under its lock |
 /// | up to 16 MiB | in the queue's memory, copied outside of the lock |
-/// | blocks beyond that: numbers, strings, bytes | in memory of their own, sent by descriptor as on [connections](crate::Sender) |
+/// | beyond that | in memory of its own, sent by descriptor as on [connections](crate::Sender) |
 /// | descriptors in the value: files, ends, handles | on a socket of the queue: some 270 such items, or descriptors up to `ulimit -n` in all messages of the user; then `put` waits |
 ///
 /// Memory that items have used goes back to the system, but for 4 MiB. A queue has five descriptors, a handle of one side three.
@@ -228,8 +228,8 @@ impl<T> Queue<T> {
         self.sender.is_full()
     }
 
-    /// How many bytes of items it can hold, in all: half of the machine's memory. An item takes 8 bytes more than it has when encoded,
-    /// and of what is left of a page or a segment of 64 KiB some is lost.
+    /// How many bytes of items it can hold, in all: half of the machine's memory, 64 GiB at most. An item takes 8 bytes more than it has when encoded,
+    /// and of what is left of a page or a segment of 64 KiB some is lost. Items beyond 16 MiB are not in it: there are some 270 of them at most.
     #[must_use]
     pub fn memory_limit(&self) -> usize {
         self.core().most_bytes()

@@ -67,8 +67,8 @@ impl<T: Serialize> QueueSender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. One who can, but is killed, is noticed by a call
-    /// some milliseconds later. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE, where this process may not have a copy of a
+    /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. That the last one is gone, be it dropped or killed,
+    /// is noticed by a call some milliseconds later: nobody gets what is put until then. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE, where this process may not have a copy of a
     /// handle in the value; [`SendError::Damaged`].
     ///
     /// ```

@@ -105,8 +105,8 @@ pub use mp_runtime::{
 
 #[doc(inline)]
 pub use mp_runtime::{
-    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
-    Taken,
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
+    QueueSender, SimpleQueue, Taken,
 };
 
 #[doc(inline)]

@@ -20,8 +20,8 @@ pub use error::{
     BrokenBarrier, Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError,
 };
 pub use ipc::{
-    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
-    Taken,
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
+    QueueSender, SimpleQueue, Taken,
 };
 pub use ipc::{Connection, IntoIter, Iter, Key, Receiver, Selector, Sender, channel, pipe, wait};
 pub use memory::{

@@ -231,3 +231,48 @@ fn an_item_that_was_taken_comes_back_wherever_its_taker_dies() -> mp::Result<()>
     }
     Ok(())
 }
+
+#[mp::process_target]
+fn shuts(queue: mp::Queue<u32>) {
+    queue.shutdown().unwrap();
+}
+
+/// Both sides are told, or it was never said.
+#[test]
+fn a_shutdown_is_told_or_was_never_said_wherever_its_process_dies() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    for step in ["queue-told", "queue-shut-told", "queue-shut"] {
+        for is_full in [true, false] {
+            let queue = mp::Queue::bounded(1)?;
+            if is_full {
+                queue.put(&1)?;
+            }
+            thread::scope(|scope| {
+                let (tell, told) = std::sync::mpsc::channel();
+                let waiter = scope.spawn({
+                    let queue = &queue;
+                    move || {
+                        tell.send(nix::unistd::gettid().as_raw().cast_unsigned()).unwrap();
+                        let waited = if is_full {
+                            queue.put(&2).map_err(mp::Error::from)
+                        } else {
+                            queue.get().map(drop).map_err(mp::Error::from)
+                        };
+                        assert!(waited.unwrap_err().is_disconnected());
+                    }
+                });
+                let waiter_is = told.recv().unwrap();
+                eventually("it to wait", || is_waiting(waiter_is));
+                // So long that it sleeps on the descriptor.
+                thread::sleep(Duration::from_millis(40));
+                let victim = mp::Process::new(shuts, (queue.clone(),)).env("MULTIPROCESS_FAULT", step).start().unwrap();
+                victim.join().unwrap_err();
+                if step != "queue-shut" {
+                    queue.shutdown().unwrap();
+                }
+                waiter.join().unwrap();
+            });
+        }
+    }
+    Ok(())
+}

@@ -29,8 +29,8 @@ pub use iter::{IntoIter, Iter};
 pub use message::Message;
 pub(crate) use packet::{Incoming, try_recv};
 pub use queue::{
-    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIter, QueueReceiver, QueueSender, SimpleQueue,
-    Taken,
+    Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
+    QueueSender, SimpleQueue, Taken,
 };
 #[cfg(any(test, feature = "faults"))]
 pub use queue::{Counted, queue_census};

@@ -220,6 +220,8 @@ impl End {
         let (Some(ticket), Some(kept)) = (head.ticket, self.kept()) else { return Ok(Ok(Vec::new())) };
         match kept.find(ticket, self.count_of_fds(first)?, self.new_mark()) {
             Err(failed @ Stop::Failed(_)) => {
+                // Nobody has had it.
+                self.core().set_head(first, head)?;
                 self.core().give_back(first)?;
                 Err(failed)
             }

@@ -52,6 +52,45 @@ impl<T: DeserializeOwned> Iterator for QueueIter<'_, T> {
 
 impl<T: DeserializeOwned> FusedIterator for QueueIter<'_, T> {}
 
+/// The items of a queue as they come, by the `into_iter` of a [`QueueReceiver`], which this one owns.
+#[derive(Debug)]
+#[must_use = "an iterator does nothing unless it is asked"]
+pub struct QueueIntoIter<T> {
+    receiver: QueueReceiver<T>,
+    ended: bool,
+}
+
+impl<T: DeserializeOwned> Iterator for QueueIntoIter<T> {
+    type Item = Result<T, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended { None } else { item(self.receiver.get(), &mut self.ended) }
+    }
+}
+
+impl<T: DeserializeOwned> FusedIterator for QueueIntoIter<T> {}
+
+/// Until nothing is left and nobody can put any more.
+///
+/// ```
+/// # use multiprocess as mp;
+/// # fn main() -> mp::Result<()> {
+/// let (sender, receiver) = mp::Queue::unbounded()?.split();
+/// sender.put_many(1..=3)?;
+/// drop(sender);
+/// assert_eq!(receiver.into_iter().sum::<Result<i32, _>>()?, 6);
+/// # Ok(())
+/// # }
+/// ```
+impl<T: DeserializeOwned> IntoIterator for QueueReceiver<T> {
+    type Item = Result<T, RecvError>;
+    type IntoIter = QueueIntoIter<T>;
+
+    fn into_iter(self) -> QueueIntoIter<T> {
+        QueueIntoIter { receiver: self, ended: false }
+    }
+}
+
 /// The items that are in a queue, by [`QueueReceiver::drain`].
 ///
 /// # Examples

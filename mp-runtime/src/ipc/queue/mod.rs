@@ -37,7 +37,7 @@ mod wire;
 
 #[cfg(any(test, feature = "faults"))]
 pub use census::{Counted, queue_census};
-pub use iter::{Batch, Drain, QueueIter};
+pub use iter::{Batch, Drain, QueueIntoIter, QueueIter};
 pub use joinable::{JoinableIter, JoinableQueue, Taken};
 pub use queue::Queue;
 pub use receiver::QueueReceiver;

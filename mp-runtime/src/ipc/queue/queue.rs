@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     error::{Error, RecvError, Result, SendError},
+    fault,
     ipc::Message,
 };
 
@@ -107,7 +108,7 @@ impl<T: Message> Queue<T> {
     /// A queue that holds as many items as there is memory for.
     ///
     /// That is as many bytes as [`memory_limit`](Self::memory_limit) says; whoever puts one more waits, as with a bound, instead of taking
-    /// the machine's last memory.
+    /// the machine's last memory. (Items beyond 16 MiB are not counted there, but they are some 270 at most.)
     ///
     /// # Errors
     ///
@@ -278,9 +279,12 @@ impl<T> Queue<T> {
         {
             let _puts = self.core().lock(&self.core().part().puts)?;
             let _gets = self.core().lock(&self.core().part().gets)?;
-            self.core().part().is_shut.store(1, SeqCst);
+            // Told first: who dies in between has told too much, not too little.
             self.core().put_bell().tell(puts.control())?;
             self.core().get_bell().tell(gets.control())?;
+            fault::point_named("queue-shut-told");
+            self.core().part().is_shut.store(1, SeqCst);
+            fault::point_named("queue-shut");
         }
         self.core().put_bell().wake();
         self.core().get_bell().wake();

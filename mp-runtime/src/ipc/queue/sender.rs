@@ -67,9 +67,9 @@ impl<T: Serialize> QueueSender<T> {
     ///
     /// # Errors
     ///
-    /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. That the last one is gone, be it dropped or killed,
-    /// is noticed by a call some milliseconds later: nobody gets what is put until then. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE, where this process may not have a copy of a
-    /// handle in the value; [`SendError::Damaged`].
+    /// [`SendError::Disconnected`] when nobody can get any more, also while it waits. That the last one was *killed* may be noticed
+    /// some milliseconds later only: nobody gets what is put until then. [`SendError::Unencodable`]; [`SendError::Os`] with EMFILE,
+    /// where this process may not have a copy of a handle in the value; [`SendError::Damaged`].
     ///
     /// ```
     /// # use multiprocess as mp;

@@ -9,6 +9,8 @@ mod event;
 mod fault;
 mod ipc;
 mod memory;
+#[cfg(test)]
+mod models;
 mod process;
 mod shm;
 mod sync;

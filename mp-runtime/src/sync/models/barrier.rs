@@ -1,6 +1,6 @@
 //! `sync/barrier.rs`: a generation is filled, acts, and ends; each party sleeps until its generation has ended.
 
-use super::{
+use crate::models::{
     kernel::{Life, Lock, MOST, Sleepers, die},
     search::{Model, STUCK, Steps, fails, holds, holds_wide},
 };

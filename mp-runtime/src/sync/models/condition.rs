@@ -1,6 +1,6 @@
 //! `sync/condition.rs`: the kernel chooses whom a notification wakes; only if it finds too few asleep, all who wait are called.
 
-use super::{
+use crate::models::{
     kernel::{Life, Lock, MOST, Sleepers, die},
     search::{Model, STUCK, Steps, fails, holds, holds_wide},
 };

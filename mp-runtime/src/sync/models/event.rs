@@ -1,6 +1,6 @@
 //! `sync/event.rs`: one word that counts, odd while the event is set.
 
-use super::{
+use crate::models::{
     kernel::{Life, MOST, Sleepers, die},
     search::{Model, STUCK, Steps, fails, holds},
 };

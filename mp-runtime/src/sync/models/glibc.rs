@@ -5,7 +5,7 @@
 //! does no harm as long as the woken one lives, for it finds the lock taken and sets the bit. If it is killed the kernel has
 //! nothing to wake others for, because the lock is another's; and the newcomer, when it unlocks, knows of nobody.
 
-use super::{
+use crate::models::{
     kernel::{Life, MOST, OWNER, OWNER_DIED, RobustWord, WAITERS, tid},
     search::{Model, STUCK, Steps, fails, holds},
 };

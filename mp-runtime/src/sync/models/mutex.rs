@@ -1,6 +1,6 @@
 //! `sys/robust_mutex.rs`: one word, and a count of those who sleep or are about to.
 
-use super::{
+use crate::models::{
     kernel::{Life, MOST, OWNER, OWNER_DIED, RobustWord, WAITERS, tid},
     search::{Model, STUCK, Steps, fails, holds, holds_wide},
 };

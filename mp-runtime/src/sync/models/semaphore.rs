@@ -1,6 +1,6 @@
 //! `sync/semaphore.rs`: permits, what each process has of them (its stake, in its record), and one waiter at a time that has the turn.
 
-use super::{
+use crate::models::{
     kernel::{Life, Lock, MOST, Sleepers, die},
     search::{Model, STUCK, Steps, fails, holds, holds_wide},
 };

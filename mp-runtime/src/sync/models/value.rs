@@ -1,6 +1,6 @@
 //! `values/value.rs`: two places, and a count that says which of them counts. Readers take no lock.
 
-use super::{
+use crate::models::{
     kernel::{Life, Lock, MOST, Sleepers, die},
     search::{Model, Steps, fails, holds, holds_wide},
 };

@@ -1,42 +1,42 @@
 //! The kernel's part, and what the models have in common.
 
 /// The most processes of a model.
-pub(super) const MOST: usize = 4;
+pub(crate) const MOST: usize = 4;
 
 /// In a lock's word, as in the real one but narrower: the number of its holder (from one), and the two bits.
-pub(super) const OWNER: u8 = 0x3f;
-pub(super) const OWNER_DIED: u8 = 0x40;
-pub(super) const WAITERS: u8 = 0x80;
+pub(crate) const OWNER: u8 = 0x3f;
+pub(crate) const OWNER_DIED: u8 = 0x40;
+pub(crate) const WAITERS: u8 = 0x80;
 
 /// The number of that process in a word.
-pub(super) fn tid(process: usize) -> u8 {
+pub(crate) fn tid(process: usize) -> u8 {
     process as u8 + 1
 }
 
 /// Who sleeps on a word, longest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Sleepers {
+pub(crate) struct Sleepers {
     order: [u8; MOST],
     count: u8,
 }
 
 impl Sleepers {
-    pub(super) fn count(self) -> u8 {
+    pub(crate) fn count(self) -> u8 {
         self.count
     }
 
-    pub(super) fn has(self, process: usize) -> bool {
+    pub(crate) fn has(self, process: usize) -> bool {
         self.order[..usize::from(self.count)].contains(&tid(process))
     }
 
     /// It begins to sleep. Who calls this has compared the word in the same step.
-    pub(super) fn sleep(&mut self, process: usize) {
+    pub(crate) fn sleep(&mut self, process: usize) {
         self.order[usize::from(self.count)] = tid(process);
         self.count += 1;
     }
 
     /// Wakes so many, those who have slept longest. It does not know which of them are being killed.
-    pub(super) fn wake(&mut self, most: usize) {
+    pub(crate) fn wake(&mut self, most: usize) {
         for _ in 0..most.min(self.count.into()) {
             self.order.rotate_left(1);
             self.order[MOST - 1] = 0;
@@ -45,7 +45,7 @@ impl Sleepers {
     }
 
     /// It sleeps no longer, for another reason: a signal, its time, its death.
-    pub(super) fn leave(&mut self, process: usize) {
+    pub(crate) fn leave(&mut self, process: usize) {
         if let Some(place) = self.order[..usize::from(self.count)].iter().position(|other| *other == tid(process)) {
             self.order[place..].rotate_left(1);
             self.order[MOST - 1] = 0;
@@ -56,7 +56,7 @@ impl Sleepers {
 
 /// What is left of a process. From `Killed` on it does nothing by itself any more, and each step is the kernel's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) enum Life {
+pub(crate) enum Life {
     #[default]
     Alive,
     /// Still among the sleepers, if it was.
@@ -72,19 +72,19 @@ pub(super) enum Life {
 
 /// A lock's word with all that the kernel knows of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct RobustWord {
-    pub(super) word: u8,
-    pub(super) sleepers: Sleepers,
-    pub(super) lives: [Life; MOST],
+pub(crate) struct RobustWord {
+    pub(crate) word: u8,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) lives: [Life; MOST],
     /// Whether the lock is in that process's list.
-    pub(super) listed: [bool; MOST],
+    pub(crate) listed: [bool; MOST],
     /// Whether it is that process's `list_op_pending`.
-    pub(super) pending: [bool; MOST],
+    pub(crate) pending: [bool; MOST],
 }
 
 impl RobustWord {
     /// `futex(FUTEX_WAIT)`. Returns whether it sleeps now.
-    pub(super) fn wait(&mut self, process: usize, expected: u8) -> bool {
+    pub(crate) fn wait(&mut self, process: usize, expected: u8) -> bool {
         if self.word == expected {
             self.sleepers.sleep(process);
         }
@@ -92,7 +92,7 @@ impl RobustWord {
     }
 
     /// Compares and exchanges; returns the word that was there.
-    pub(super) fn exchange(&mut self, expected: u8, new: u8) -> Result<u8, u8> {
+    pub(crate) fn exchange(&mut self, expected: u8, new: u8) -> Result<u8, u8> {
         if self.word != expected {
             return Err(self.word);
         }
@@ -101,7 +101,7 @@ impl RobustWord {
     }
 
     /// The next step of what happens to a process that was killed: `handle_futex_death` of Linux's `kernel/futex/core.c`. Returns what it is.
-    pub(super) fn die(&mut self, process: usize) -> Option<&'static str> {
+    pub(crate) fn die(&mut self, process: usize) -> Option<&'static str> {
         let pending = self.pending[process];
         let (life, what) = match self.lives[process] {
             Life::Alive | Life::Open | Life::Dead => return None,
@@ -127,37 +127,37 @@ impl RobustWord {
     }
 }
 
-/// A robust mutex as those see it who only use it: `mutex.rs` shows that it is so. Who wants it when it is taken waits, and gets it
+/// A robust mutex as those see it who only use it: `sync/models/mutex.rs` shows that it is so. Who wants it when it is taken waits, and gets it
 /// some time after it is free.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     holder: u8,
     died: bool,
 }
 
 impl Lock {
     /// Takes it if it is free; says whether somebody has died in it.
-    pub(super) fn take(&mut self, process: usize) -> Option<bool> {
+    pub(crate) fn take(&mut self, process: usize) -> Option<bool> {
         (self.holder == 0).then(|| {
             self.holder = tid(process);
             self.died
         })
     }
 
-    pub(super) fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.holder = 0;
     }
 
-    pub(super) fn mark_consistent(&mut self) {
+    pub(crate) fn mark_consistent(&mut self) {
         self.died = false;
     }
 
-    pub(super) fn is_free(self) -> bool {
+    pub(crate) fn is_free(self) -> bool {
         self.holder == 0
     }
 
     /// Whether somebody has died in it.
-    pub(super) fn is_orphaned(self) -> bool {
+    pub(crate) fn is_orphaned(self) -> bool {
         self.died
     }
 
@@ -169,7 +169,7 @@ impl Lock {
 }
 
 /// The next step of a process that was killed and used those locks, and slept there.
-pub(super) fn die(
+pub(crate) fn die(
     life: &mut Life,
     process: usize,
     locks: &mut [&mut Lock],

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// An algorithm, with a number of processes that run it.
-pub(super) trait Model {
+pub(crate) trait Model {
     type State: Clone + Eq + Hash + Debug;
 
     fn start(&self) -> Self::State;
@@ -23,7 +23,7 @@ pub(super) trait Model {
 }
 
 /// What can happen next.
-pub(super) struct Steps<S>(Vec<Step<S>>);
+pub(crate) struct Steps<S>(Vec<Step<S>>);
 
 struct Step<S> {
     process: usize,
@@ -35,26 +35,26 @@ struct Step<S> {
 
 impl<S: Clone> Steps<S> {
     /// What that process will do if it goes on.
-    pub(super) fn will(&mut self, process: usize, what: &'static str, then: S) {
+    pub(crate) fn will(&mut self, process: usize, what: &'static str, then: S) {
         self.0.push(Step { process, what, will: true, then });
     }
 
     /// What may happen to that process, or never.
-    pub(super) fn may(&mut self, process: usize, what: &'static str, then: S) {
+    pub(crate) fn may(&mut self, process: usize, what: &'static str, then: S) {
         self.0.push(Step { process, what, will: false, then });
     }
 }
 
 /// The size of what was searched.
 #[derive(Debug)]
-pub(super) struct Searched {
-    pub(super) states: usize,
+pub(crate) struct Searched {
+    pub(crate) states: usize,
     steps: usize,
 }
 
 /// How to get to a state that must not be.
-pub(super) struct Trace {
-    pub(super) wrong: &'static str,
+pub(crate) struct Trace {
+    pub(crate) wrong: &'static str,
     steps: Vec<String>,
 }
 
@@ -66,10 +66,10 @@ impl Debug for Trace {
 }
 
 /// Somebody waits in vain: without another kill there is no way from here to where all have what they wait for.
-pub(super) const STUCK: &str = "somebody waits for ever";
+pub(crate) const STUCK: &str = "somebody waits for ever";
 
 /// Goes through all states. A model is right if no state is wrong, and from each state all *may* still end well by steps that *will* happen.
-pub(super) fn search<M: Model>(model: &M) -> Result<Searched, Trace> {
+pub(crate) fn search<M: Model>(model: &M) -> Result<Searched, Trace> {
     let mut known: HashMap<M::State, u32, BuildHasherDefault<Fast>> = HashMap::default();
     // For each state: from where, by whom, by what.
     let mut origins: Vec<(u32, usize, &'static str)> = vec![(0, 0, "")];
@@ -143,7 +143,7 @@ fn trace<M: Model>(model: &M, origins: &[(u32, usize, &'static str)], mut last: 
 }
 
 /// Searches, says how much that was, and fails with the way to what is wrong.
-pub(super) fn holds<M: Model>(name: &str, model: &M) {
+pub(crate) fn holds<M: Model>(name: &str, model: &M) {
     let begun = std::time::Instant::now();
     let found = search(model);
     assert!(found.is_ok(), "{name}: {:?}", found.err());
@@ -153,14 +153,14 @@ pub(super) fn holds<M: Model>(name: &str, model: &M) {
 }
 
 /// The same for what takes too long in a debug build: there it is left out.
-pub(super) fn holds_wide<M: Model>(name: &str, model: &M) {
+pub(crate) fn holds_wide<M: Model>(name: &str, model: &M) {
     if !cfg!(debug_assertions) {
         holds(name, model);
     }
 }
 
 /// Searches, and wants to find something wrong.
-pub(super) fn fails<M: Model>(name: &str, model: &M, wrong: &str) -> Option<Trace> {
+pub(crate) fn fails<M: Model>(name: &str, model: &M, wrong: &str) -> Option<Trace> {
     let found = search(model);
     assert!(
         found.as_ref().is_err_and(|trace| trace.wrong == wrong),

@@ -161,7 +161,7 @@ impl Lock {
         self.died
     }
 
-    fn die(&mut self, process: usize) {
+    pub(crate) fn die(&mut self, process: usize) {
         if self.holder == tid(process) {
             *self = Self { holder: 0, died: true };
         }

@@ -20,6 +20,8 @@ mod iter;
 mod joinable;
 mod kept;
 mod lane;
+#[cfg(test)]
+mod models;
 mod place;
 mod put;
 #[expect(clippy::module_inception, reason = "a queue is what it is")]

@@ -136,10 +136,11 @@ fn who_waits_gets_what_was_put_by_one_who_died_before_he_could_say_so() -> mp::R
     Ok(())
 }
 
-const GET_STEPS: [&str; 12] = [
+const GET_STEPS: [&str; 13] = [
     "mutex-taken",
     "mutex-entered",
     "queue-chain-staked",
+    "queue-chain-left",
     "queue-chain-taken-out",
     "queue-before-commit",
     "queue-committed",

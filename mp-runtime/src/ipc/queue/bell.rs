@@ -32,6 +32,8 @@ const AWAKE: u32 = 1 << 31;
 const RAISED: u32 = 1;
 /// It was told: a token lies there until somebody finds that there is nothing any more.
 const FALLEN: u32 = 2;
+/// Somebody is about to tell, or to take the tokens away; or died there, and it is not known whether a token lies there.
+const MOVING: u32 = 3;
 
 /// One side's.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +46,7 @@ impl Bell<'_> {
     /// Changes the place, in one store, and tells those who wait; returns whether somebody was woken. With the lock of the side; `end` is that of the side's own users.
     #[inline]
     pub(super) fn ring(self, end: BorrowedFd<'_>, place: Place) -> Result<bool> {
-        if self.side.hammer.load(Relaxed) == RAISED {
+        if self.side.hammer.load(Relaxed) != FALLEN {
             self.tell(end)?;
         }
         let woken = wake_if_killed(&self.front.awake, || {
@@ -59,6 +61,7 @@ impl Bell<'_> {
     /// Puts a token before the change: whoever dies in between has told too much, not too little.
     #[cold]
     pub(super) fn tell(self, end: BorrowedFd<'_>) -> Result<()> {
+        self.side.hammer.store(MOVING, Relaxed);
         match socket::send(end, &[0], Wait::No) {
             // Full of tokens, or nobody is there to read them.
             Err(error) if !would_block(&error) && !is_gone(&error) => {
@@ -93,9 +96,11 @@ impl Bell<'_> {
 
     /// From now on the descriptor tells of the next change. With the lock of the side, and no change there; `end` is that of those who wait.
     pub(super) fn raise(self, end: BorrowedFd<'_>) -> Result<()> {
-        self.side.hammer.store(RAISED, Relaxed);
+        self.side.hammer.store(MOVING, Relaxed);
         fault::point_named("queue-raised");
-        drain(end).map_err(|error| Error::os("wait for a queue", error))
+        drain(end).map_err(|error| Error::os("wait for a queue", error))?;
+        self.side.hammer.store(RAISED, Relaxed);
+        Ok(())
     }
 
     /// Whether the descriptor tells of something that is gone, if nothing is there.

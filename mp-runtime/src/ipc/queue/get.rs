@@ -124,14 +124,18 @@ impl End {
                 return Err(error);
             }
         }
-        if let Some(first) = record.far {
+        if record.far.is_some() {
             core.block().stake().fetch_add(1, Relaxed);
             fault::point_named("queue-chain-staked");
-            core.own(first)?;
-            fault::point_named("queue-chain-taken-out");
             bytes.truncate(if framed { 0 } else { HEADER });
         }
         self.leave(&next)?;
+        if let Some(first) = record.far {
+            // Not before: a chain of the dead that is still in the queue would be swept.
+            fault::point_named("queue-chain-left");
+            core.own(first)?;
+            fault::point_named("queue-chain-taken-out");
+        }
         if record.ticket.is_some() && fds.is_ok() {
             fault::point_named("queue-descriptors-left");
             lane::remove(self.lane())?;

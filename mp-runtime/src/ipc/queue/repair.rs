@@ -39,21 +39,23 @@ impl Core {
         self.walk(&mut used)?;
         let (mut out, mut returned) = (0, 0);
         for segment in 0..self.used() {
-            let is_kept = match self.note(segment)? {
-                _ if is_used(&used, segment)? => false,
+            let note = self.note(segment)?;
+            if is_used(&used, segment)? {
+                continue;
+            }
+            let is_kept = match note {
                 Note::Owned { owner, .. } => self.block().has_living(owner)?,
                 // It was about to be taken out, and is in the ring still.
-                Note::Held { .. } | Note::Returned { .. } if self.has(self.head(segment)?.number) => false,
-                Note::Held { .. } => true,
-                Note::Returned { .. } => {
-                    returned += 1;
-                    true
-                }
+                Note::Held { .. } | Note::Returned { .. } => !self.has(self.head(segment)?.number),
                 Note::Link { .. } | Note::Queued { .. } => false,
             };
             if is_kept {
-                out += u32::from(!matches!(self.note(segment)?, Note::Owned { .. }));
+                out += u32::from(!matches!(note, Note::Owned { .. }));
+                returned += u32::from(matches!(note, Note::Returned { .. }));
                 self.use_chain(segment, &mut used)?;
+            } else {
+                // Before any of it is free: whoever sweeps would free it again, should this be the last that is done here.
+                self.set_note(segment, Note::Link { next: note.next() })?;
             }
         }
         self.part().out.store(out, SeqCst);

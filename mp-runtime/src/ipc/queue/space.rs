@@ -100,14 +100,16 @@ impl<'a> Space<'a> {
             return Ok(Some(segment));
         }
         let fresh = space.fresh.load(Relaxed);
-        if fresh >= space.sweep_at.load(Relaxed).max(FEW) {
+        // With none left nobody would look any more.
+        let is_last = fresh >= self.core.part().most_segments.load(Relaxed);
+        if is_last || fresh >= space.sweep_at.load(Relaxed).max(FEW) {
             let found = self.sweep()?;
             space.sweep_at.store(fresh.saturating_mul(2), Relaxed);
             if found {
                 return self.take();
             }
         }
-        if fresh >= self.core.part().most_segments.load(Relaxed) {
+        if is_last {
             return Ok(None);
         }
         self.core.segments().reach(fresh).map_err(|error| Error::os("grow the memory of a queue", error))?;

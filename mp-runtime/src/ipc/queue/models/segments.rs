@@ -11,9 +11,9 @@ use crate::models::{
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Mutant {
     None,
-    /// A chain is the getter's before the item is got. (So it is in the code.)
+    /// A chain is the getter's before the item is got. (So it was.)
     OwnsEarly,
-    /// With all segments in use nobody looks for those of the dead any more. (So it is in the code.)
+    /// With all segments in use nobody looks for those of the dead any more. (So it was.)
     SweepsOnce,
     /// A chain is the queue's after the item was put.
     QueuesLate,
@@ -29,7 +29,7 @@ pub(super) enum Mutant {
     DisownsEarly,
     /// The last segment of a chain is given back first.
     FreesLastFirst,
-    /// Who puts all in order gives segments back while other notes still lead to them. (So it is in the code.)
+    /// Who puts all in order gives segments back while other notes still lead to them. (So it was.)
     KeepsNotes,
     /// Nobody looks for the chains of the dead.
     NoSweep,

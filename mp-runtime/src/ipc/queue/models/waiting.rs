@@ -52,7 +52,7 @@ pub(super) struct Queue {
     pub(super) looks: bool,
     /// Whether handles are given back.
     pub(super) ends: bool,
-    /// Whether the hammer says that somebody is about to move it. (So it is not in the code.)
+    /// Whether the hammer says that somebody is about to move it. (It did not.)
     pub(super) says_moving: bool,
     /// Whether a descriptor that is ready, with nothing there, is wrong for good.
     pub(super) quiet: bool,

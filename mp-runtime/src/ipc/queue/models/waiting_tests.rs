@@ -71,7 +71,7 @@ fn a_watcher_learns_of_each_item() {
     holds("queue, 2 put, 1 watches, no kill", &Queue { puts: &[1, 1], says_moving: false, kills: 0, ..right });
 }
 
-/// As it is: between the token and the hammer one is killed, and the descriptor is ready until the next item, with nothing there.
+/// As it was: between the token and the hammer one is killed, and the descriptor was ready until the next item, with nothing there.
 #[test]
 fn a_watcher_is_woken_again_and_again_after_a_death() {
     let real = Queue { watchers: 1, getters: 0, ..STAYING };

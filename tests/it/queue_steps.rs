@@ -277,3 +277,34 @@ fn a_shutdown_is_told_or_was_never_said_wherever_its_process_dies() -> mp::Resul
     }
     Ok(())
 }
+
+#[mp::process_target]
+fn looks(queue: mp::Queue<Item>) {
+    queue.try_get().ok();
+}
+
+/// Who watches the descriptor is woken for nothing once at most: the next look puts it right.
+#[test]
+fn a_descriptor_is_right_again_after_a_death_at_the_bell() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let is_ready = |queue: &mp::Queue<Item>| !mp::wait(&[queue], Some(Duration::ZERO)).unwrap().is_empty();
+    for step in ["queue-moving", "queue-sent", "queue-told", "queue-raised", "queue-drained"] {
+        let queue = mp::Queue::<Item>::unbounded()?;
+        assert!(!is_ready(&queue), "{step}");
+        let victim = mp::Process::new(puts, (queue.clone(), KINDS[0], 1)).env("MULTIPROCESS_FAULT", step).start()?;
+        if victim.join().is_ok() {
+            // It has put one; now somebody takes it, and dies when it puts the descriptor right.
+            let victim = mp::Process::new(gets, (queue.clone(), 1)).env("MULTIPROCESS_FAULT", step).start()?;
+            victim.join().unwrap_err();
+        }
+        assert!(matches!(queue.try_get(), Err(mp::RecvError::TimedOut)), "{step}");
+        assert!(!is_ready(&queue), "{step}");
+        queue.put(&item(3, KINDS[0]))?;
+        assert!(is_ready(&queue), "{step}");
+        let victim = mp::Process::new(looks, (queue.clone(),)).env("MULTIPROCESS_FAULT", step).start()?;
+        drop(victim.join());
+        drop(queue.try_get());
+        assert!(!is_ready(&queue), "{step}");
+    }
+    Ok(())
+}

@@ -62,6 +62,7 @@ impl Bell<'_> {
     #[cold]
     pub(super) fn tell(self, end: BorrowedFd<'_>) -> Result<()> {
         self.side.hammer.store(MOVING, Relaxed);
+        fault::point_named("queue-moving");
         match socket::send(end, &[0], Wait::No) {
             // Full of tokens, or nobody is there to read them.
             Err(error) if !would_block(&error) && !is_gone(&error) => {
@@ -69,8 +70,9 @@ impl Bell<'_> {
             }
             _ => {}
         }
-        fault::point_named("queue-told");
+        fault::point_named("queue-sent");
         self.side.hammer.store(FALLEN, Relaxed);
+        fault::point_named("queue-told");
         Ok(())
     }
 
@@ -99,6 +101,7 @@ impl Bell<'_> {
         self.side.hammer.store(MOVING, Relaxed);
         fault::point_named("queue-raised");
         drain(end).map_err(|error| Error::os("wait for a queue", error))?;
+        fault::point_named("queue-drained");
         self.side.hammer.store(RAISED, Relaxed);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::{any::type_name, ops::Range};
 
 use serde::{
-    Deserializer,
+    Deserialize, Deserializer,
     de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor},
 };
 
@@ -118,6 +118,23 @@ impl<'m> Decoder<'m> {
     #[inline]
     pub(crate) fn take<T: DeserializeOwned>(&mut self) -> Result<T> {
         T::deserialize(&mut *self).map_err(|error| error.context(format!("a value of type `{}`", type_name::<T>())))
+    }
+
+    /// Takes the last value.
+    #[inline]
+    pub(crate) fn take_last<T: DeserializeOwned>(mut self) -> Result<T> {
+        match T::deserialize(&mut self) {
+            Ok(value) if self.rest.is_empty() => Ok(value),
+            other => self.not_taken(other.err()),
+        }
+    }
+
+    #[cold]
+    fn not_taken<T>(&self, error: Option<Error>) -> Result<T> {
+        match error {
+            Some(error) => Err(error.context(format!("a value of type `{}`", type_name::<T>()))),
+            None => self.finish().and(Err(Error::decode("nothing is left over"))),
+        }
     }
 
     /// Takes the next value, a byte string, without reading it yet.
@@ -383,6 +400,12 @@ impl Walk<'_, '_> {
 
 impl<'de> de::SeqAccess<'de> for Walk<'_, 'de> {
     type Error = Error;
+
+    // As for each element of an array there would be a call.
+    #[inline(always)]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> Result<Option<T>> {
+        if self.next() { T::deserialize(&mut *self.decoder).map(Some) } else { Ok(None) }
+    }
 
     #[inline]
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>> {

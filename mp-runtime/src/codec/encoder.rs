@@ -118,7 +118,8 @@ impl Encoder {
         Encoded::new(kind, self.body, self.spill, self.fds, self.spilled_from)
     }
 
-    #[inline]
+    // Always: a call for each number of an array costs as much as the number.
+    #[inline(always)]
     fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         match blocks::as_block(value) {
             Some((kind, bytes)) if bytes.len() >= blocks::MIN_RAW => self.block(kind, bytes),
@@ -411,10 +412,12 @@ macro_rules! compound {
             type Ok = ();
             type Error = Error;
 
+            #[inline(always)]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
                 self.part(value)
             }
 
+            #[inline]
             fn end(self) -> Result<()> {
                 self.close()
             }

@@ -261,9 +261,7 @@ pub(super) fn decode<T: DeserializeOwned>(message: Message) -> Result<T, RecvErr
     if message.kind() != kind::VALUE {
         return Err(not_a_value(type_name::<T>()));
     }
-    let mut decoder = Decoder::new(&message);
-    let value = decoder.take().map_err(undecodable)?;
-    decoder.finish().map_err(undecodable)?;
+    let value = Decoder::new(&message).take_last().map_err(undecodable)?;
     message.recycle();
     Ok(value)
 }

@@ -175,10 +175,12 @@ impl<T: DeserializeOwned> Iterator for Batch<T> {
             return Some(message.and_then(decode));
         }
         let end = self.ends.next()?;
-        let mut decoder = Decoder::within(&self.message, self.start..end);
+        let decoder = Decoder::within(&self.message, self.start..end);
         self.start = end;
-        let value = decoder.take().and_then(|value| decoder.finish().map(|()| value));
-        Some(value.map_err(RecvError::Undecodable))
+        match decoder.take_last() {
+            Ok(value) => Some(Ok(value)),
+            Err(error) => Some(Err(RecvError::Undecodable(error))),
+        }
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -167,9 +167,11 @@ impl End {
     /// Moves on to another segment if the record does not fit. Returns whether there is one.
     #[inline]
     fn make_room(&self, place: &mut Place, record: Record) -> Result<bool> {
-        if record.fits(place.word) {
-            return Ok(true);
-        }
+        if record.fits(place.word) { Ok(true) } else { self.move_on(place) }
+    }
+
+    #[cold]
+    fn move_on(&self, place: &mut Place) -> Result<bool> {
         let core = self.core();
         let Some(segment) = core.space()?.take()? else { return Ok(false) };
         fault::point_named("queue-segment-taken");

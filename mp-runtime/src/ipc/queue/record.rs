@@ -72,20 +72,15 @@ impl Record {
     /// Writes it, where it fits, with its bytes if they are near.
     #[inline]
     pub(super) fn write(self, words: &[AtomicU64], at: usize, bytes: &[u8]) -> Result<()> {
-        let mut words = words.get(at..).ok_or_else(damaged)?.iter();
-        let mut put = |word: u64| words.next().ok_or_else(damaged).map(|place| place.store(word, Relaxed));
         let flags = if self.far.is_some() { FAR } else { 0 } | if self.ticket.is_some() { DESCRIPTORS } else { 0 };
-        put(RECORD | flags | self.length as u64)?;
-        if let Some(far) = self.far {
-            put(u64::from(far))?;
+        let (first, mut words) = words.get(at..).and_then(<[_]>::split_first).ok_or_else(damaged)?;
+        first.store(RECORD | flags | self.length as u64, Relaxed);
+        for more in [self.far.map(u64::from), self.ticket].into_iter().flatten() {
+            let (next, rest) = words.split_first().ok_or_else(damaged)?;
+            next.store(more, Relaxed);
+            words = rest;
         }
-        if let Some(ticket) = self.ticket {
-            put(ticket)?;
-        }
-        if self.far.is_none() {
-            store(words.as_slice(), bytes)?;
-        }
-        Ok(())
+        if self.far.is_none() { store(words, bytes) } else { Ok(()) }
     }
 
     /// Puts its bytes, which are near, behind those in `into`.
@@ -141,9 +136,11 @@ pub(super) fn store(words: &[AtomicU64], bytes: &[u8]) -> Result<()> {
 /// Reads `length` bytes, and puts them behind those in `into`.
 #[inline]
 pub(super) fn load(words: &[AtomicU64], length: usize, into: &mut Vec<u8>) -> Result<()> {
-    /// So many at once.
+    /// So many at once, and as many as that even if fewer are wanted.
     const MANY: usize = 8;
-    let words = words.get(..length.div_ceil(WORD)).ok_or_else(damaged)?;
+    let count = length.div_ceil(WORD);
+    let wanted = words.get(..count).ok_or_else(damaged)?;
+    let words = words.get(..count.next_multiple_of(MANY)).unwrap_or(wanted);
     let end = into.len() + length;
     into.reserve(size_of_val(words));
     let (many, rest) = words.as_chunks::<MANY>();

@@ -6,7 +6,7 @@
 use std::{
     io,
     os::fd::BorrowedFd,
-    sync::atomic::Ordering::{Relaxed, SeqCst},
+    sync::atomic::Ordering::{Relaxed, Release, SeqCst},
     time::Duration,
 };
 
@@ -82,7 +82,7 @@ impl Bell<'_> {
         if self.front.awake.load(SeqCst) != ASLEEP {
             return false;
         }
-        self.front.awake.store(AWAKE, SeqCst);
+        self.front.awake.store(AWAKE, Release);
         fault::point_named("queue-before-wake");
         futex::wake(&self.front.awake, 1) > 0
     }
@@ -93,7 +93,8 @@ impl Bell<'_> {
         if !is_there() {
             futex::wait(&self.front.awake, ASLEEP, Some(most));
         }
-        self.front.awake.store(AWAKE, SeqCst);
+        // Nobody needs to wake him any more; who does so all the same does no harm.
+        self.front.awake.store(AWAKE, Relaxed);
     }
 
     /// From now on the descriptor tells of the next change. With the lock of the side, and no change there; `end` is that of those who wait.

@@ -182,8 +182,11 @@ impl End {
     pub(in crate::ipc) fn is_found_over(&self) -> Result<bool> {
         let leavings = self.core().part().leavings.load(SeqCst);
         // Ticks are millions apart.
-        if self.was_met.load(Relaxed) && self.was_met.swap(false, Relaxed) && self.left.load(Relaxed) == leavings {
-            return Ok(false);
+        if self.was_met.load(Relaxed) {
+            self.was_met.store(false, Relaxed);
+            if self.left.load(Relaxed) == leavings {
+                return Ok(false);
+            }
         }
         self.left.store(leavings, Relaxed);
         let now = clock_gettime::coarse().wrapping_add(leavings.into());
@@ -204,11 +207,20 @@ impl End {
         mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>,
     ) -> Result<Waited<R>, Stop> {
         loop {
-            match attempt()? {
-                Attempt::Done(done) => return Ok(Waited::Done(done)),
-                _ if deadline.is_over() => return self.last(attempt),
-                Attempt::NotYet if self.spin() => {}
-                _ => break,
+            if self.is_surely_in_vain() {
+                if deadline.is_over() {
+                    return self.last(attempt);
+                }
+            } else {
+                match attempt()? {
+                    Attempt::Done(done) => return Ok(Waited::Done(done)),
+                    _ if deadline.is_over() => return self.last(attempt),
+                    Attempt::NotYet => {}
+                    Attempt::Scarce => break,
+                }
+            }
+            if !self.spin() {
+                break;
             }
         }
         // One waits, the others for its turn: should it be killed, the kernel wakes the next. Should it be stopped, the others look for
@@ -233,6 +245,12 @@ impl End {
                 Attempt::Scarce => self.bell().sleep(deadline.rest_at_most(LOOK_SOON), || false),
             }
         }
+    }
+
+    /// Whether an attempt need not be made to know what it comes to.
+    #[inline]
+    fn is_surely_in_vain(&self) -> bool {
+        self.place.kind == Kind::Gets && self.core().seems_empty() && !self.core().has_returned()
     }
 
     /// Something came to the other side that is no put: an item that somebody had taken.
@@ -264,6 +282,7 @@ impl End {
     /// What has come before the other side was gone is still there; so is what came back.
     fn last<R>(&self, mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>) -> Result<Waited<R>, Stop> {
         let is_over = self.is_over()?;
+        self.mind_watchers()?;
         if self.place.kind == Kind::Gets {
             self.core().take_from_the_dead()?;
             if (is_over || self.is_there())
@@ -286,7 +305,9 @@ impl End {
 
     /// Whether this thread could run on another processor than the other side, as far as was known some waits ago.
     fn may_be_elsewhere(&self) -> bool {
-        let waits = self.waits.fetch_add(1, Relaxed);
+        // Threads may count as one.
+        let waits = self.waits.load(Relaxed);
+        self.waits.store(waits.wrapping_add(1), Relaxed);
         if waits.is_multiple_of(SEEN_FOR) {
             self.is_alone.store(sched_getaffinity::is_one(), Relaxed);
         }

@@ -43,6 +43,13 @@ impl Core {
         number_of(put) != place.number
     }
 
+    /// Whether there is no item, so that a lock need not be taken to see it; looks at the other side only if it must.
+    #[inline]
+    pub(super) fn seems_empty(&self) -> bool {
+        let got = self.got_number();
+        number_of(self.part().gets.seen.load(Relaxed)) == got && self.put_number() == got
+    }
+
     /// With the lock of those who get.
     #[inline]
     pub(super) fn next(&self, mut place: Place) -> Result<Option<Next>> {

@@ -422,3 +422,37 @@ async fn a_put_that_is_dropped_has_put_nothing_and_an_end_is_seen() -> mp::Resul
     assert!(matches!(in_time(to.put(&4)).await, Err(SendError::Disconnected)));
     Ok(())
 }
+
+/// Each of them is woken, though all wait for one descriptor.
+#[tokio::test]
+async fn many_tasks_at_one_side_of_a_queue() -> mp::Result<()> {
+    let (to, from) = mp::Queue::bounded(1)?.split();
+    let from = Arc::new(from.into_async()?);
+    let getters: Vec<_> = (0..4)
+        .map(|_| {
+            let from = Arc::clone(&from);
+            task::spawn(async move { from.get().await })
+        })
+        .collect();
+    task::yield_now().await;
+    let to = Arc::new(to.into_async()?);
+    let putters: Vec<_> = (0..4_u32)
+        .map(|number| {
+            let to = Arc::clone(&to);
+            task::spawn(async move { to.put(&number).await })
+        })
+        .collect();
+    in_time(async {
+        for putter in putters {
+            putter.await.unwrap().unwrap();
+        }
+        let mut all = Vec::new();
+        for getter in getters {
+            all.push(getter.await.unwrap().unwrap());
+        }
+        all.sort_unstable();
+        assert_eq!(all, [0, 1, 2, 3]);
+    })
+    .await;
+    Ok(())
+}

@@ -51,7 +51,23 @@ impl Driven {
         Ok(Self { end: Arc::clone(end), watched })
     }
 
-    /// Tries until it is done, or the other side is gone.
+    /// Tries until it is done, or the other side is gone; for any number of tasks at a time.
+    async fn wait<R>(&self, mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>) -> Result<Attempt<R>, Stop> {
+        loop {
+            match attempt() {
+                Ok(Attempt::NotYet) => {}
+                other => return other,
+            }
+            let mut guard = self.watched.readable().await.map_err(wait_failed)?;
+            match self.look(&mut attempt)? {
+                Looked::Done(done) => return Ok(done),
+                Looked::Again => {}
+                Looked::Later => guard.clear_ready(),
+            }
+        }
+    }
+
+    /// The same for one task at a time: only the last one that asked is woken.
     fn poll<R>(
         &self,
         context: &mut Context<'_>,
@@ -63,23 +79,34 @@ impl Driven {
                 other => return Poll::Ready(other),
             }
             let mut guard = ready!(self.watched.poll_read_ready(context)).map_err(wait_failed)?;
-            match attempt() {
-                Ok(Attempt::NotYet) => {}
-                other => return Poll::Ready(other),
-            }
-            if self.end.is_over()? {
-                // What came before the end is still there.
-                return Poll::Ready(match attempt() {
-                    Ok(Attempt::NotYet) => Err(Stop::Disconnected),
-                    other => other,
-                });
-            }
-            // Only when the next change is sure to be told may this one be forgotten.
-            if !self.end.settle()? {
-                guard.clear_ready();
+            match self.look(&mut attempt)? {
+                Looked::Done(done) => return Poll::Ready(Ok(done)),
+                Looked::Again => {}
+                Looked::Later => guard.clear_ready(),
             }
         }
     }
+
+    /// What there is when the descriptor has told of something.
+    fn look<R>(&self, mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>) -> Result<Looked<R>, Stop> {
+        let is_over = self.end.is_over()?;
+        match attempt()? {
+            // What came before the end is still there.
+            Attempt::NotYet if is_over => Err(Stop::Disconnected),
+            // Only when the next change is sure to be told may this one be forgotten.
+            Attempt::NotYet if self.end.settle()? => Ok(Looked::Again),
+            Attempt::NotYet => Ok(Looked::Later),
+            done => Ok(Looked::Done(done)),
+        }
+    }
+}
+
+enum Looked<R> {
+    Done(Attempt<R>),
+    /// Something is there, or was a moment ago.
+    Again,
+    /// It will be told.
+    Later,
 }
 
 fn wait_failed(error: std::io::Error) -> Stop {
@@ -134,16 +161,14 @@ impl<T: DeserializeOwned> QueueReceiver<T> {
     /// As [`QueueReceiver::get`](crate::QueueReceiver::get).
     pub async fn get(&self) -> Result<T, RecvError> {
         task::consume_budget().await;
-        std::future::poll_fn(|context| self.poll_get(context)).await
+        got(self.driven.wait(|| self.driven.end.try_get()).await)
     }
+}
 
-    fn poll_get(&self, context: &mut Context<'_>) -> Poll<Result<T, RecvError>> {
-        let got: Result<Attempt<Message>, Stop> = ready!(self.driven.poll(context, || self.driven.end.try_get()));
-        Poll::Ready(match got.map_err(RecvError::from) {
-            Ok(Attempt::Done(message)) => decode(message),
-            Ok(_) => Err(RecvError::Disconnected),
-            Err(error) => Err(error),
-        })
+fn got<T: DeserializeOwned>(waited: Result<Attempt<Message>, Stop>) -> Result<T, RecvError> {
+    match waited? {
+        Attempt::Done(message) => decode(message),
+        _ => Err(RecvError::Disconnected),
     }
 }
 
@@ -177,7 +202,7 @@ impl<T: DeserializeOwned> Stream for QueueReceiver<T> {
         if self.ended {
             return Poll::Ready(None);
         }
-        let got = ready!(self.poll_get(context));
+        let got = got(ready!(self.driven.poll(context, || self.driven.end.try_get())));
         Poll::Ready(item(got, &mut self.ended))
     }
 }
@@ -233,12 +258,13 @@ impl<T: Serialize> QueueSender<T> {
         let fds = item.descriptors();
         let mut item = item.outgoing(&fds);
         loop {
-            let put = std::future::poll_fn(|context| self.driven.poll(context, || self.driven.end.try_put(&mut item)));
-            match put.await? {
+            match self.driven.wait(|| self.driven.end.try_put(&mut item)).await? {
                 Attempt::Done(()) => return Ok(()),
-                Attempt::NotYet => return Err(SendError::Disconnected),
-                // Nothing wakes who waits for that: not for long does this thread sleep.
-                Attempt::Scarce => drop(task::spawn_blocking(|| thread::sleep(LOOK)).await),
+                Attempt::Scarce if !self.driven.end.is_over().map_err(SendError::Os)? => {
+                    // Nothing wakes who waits for that: not for long does a thread of the runtime's sleep.
+                    drop(task::spawn_blocking(|| thread::sleep(LOOK)).await);
+                }
+                _ => return Err(SendError::Disconnected),
             }
         }
     }

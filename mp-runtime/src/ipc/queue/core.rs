@@ -148,6 +148,11 @@ impl Core {
         }
     }
 
+    /// Looks for segments of one who died with the space locked, if there is one. Without any lock.
+    pub(super) fn mend(&self) -> Result<()> {
+        if self.part().is_leaky.load(Relaxed) == 0 { Ok(()) } else { self.repair() }
+    }
+
     /// Locks the space, which may be done with a side locked, and not the other way round.
     pub(super) fn space(&self) -> Result<Space<'_>> {
         let (held, locked) = lock_even_if_orphaned(&self.part().space.mutex)?;

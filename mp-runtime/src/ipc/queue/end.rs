@@ -10,6 +10,7 @@ use std::{
             Ordering::{Relaxed, SeqCst},
         },
     },
+    thread,
     time::Duration,
 };
 
@@ -36,7 +37,7 @@ const SEEN_FOR: u32 = 64;
 /// How often to look for what nobody tells of: that others have fewer descriptors on their way, or that one who stands in front was
 /// stopped.
 const LOOK: Duration = Duration::from_millis(100);
-const LOOK_SOON: Duration = Duration::from_millis(10);
+const LOOK_SOON: Duration = Duration::from_millis(2);
 
 /// Which side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,7 +227,7 @@ impl End {
         // One waits, the others for its turn: should it be killed, the kernel wakes the next. Should it be stopped, the others look for
         // themselves now and then.
         let mut patience = Deadline::NOW;
-        let _turn = loop {
+        let turn = loop {
             match lock_turn(self.turn(), patience)? {
                 Some(turn) => break turn,
                 None if patience.is_now() => {}
@@ -242,7 +243,26 @@ impl End {
                 Attempt::Done(done) => return Ok(Waited::Done(done)),
                 _ if deadline.is_over() || self.is_over()? => return self.last(attempt),
                 Attempt::NotYet => self.sleep_long(deadline)?,
-                Attempt::Scarce => self.bell().sleep(deadline.rest_at_most(LOOK_SOON), || false),
+                Attempt::Scarce => break,
+            }
+        }
+        // Others may wait for what is told of: they get the turn.
+        drop(turn);
+        self.wait_while_scarce(deadline, attempt)
+    }
+
+    /// Something is missing of which nobody tells when it is there: looks now and then.
+    #[cold]
+    fn wait_while_scarce<R>(
+        &self,
+        deadline: Deadline,
+        mut attempt: impl FnMut() -> Result<Attempt<R>, Stop>,
+    ) -> Result<Waited<R>, Stop> {
+        loop {
+            match attempt()? {
+                Attempt::Done(done) => return Ok(Waited::Done(done)),
+                _ if deadline.is_over() || self.is_over()? => return self.last(attempt),
+                _ => thread::sleep(deadline.rest_at_most(LOOK_SOON)),
             }
         }
     }

@@ -37,9 +37,15 @@ pub(super) struct Held {
 impl Core {
     /// How many items were put and are not done.
     pub(super) fn unfinished(&self) -> u32 {
-        // In this order: an item that is taken out meanwhile counts twice, not never.
-        let queued = between(self.got_number(), self.put_number());
-        queued.saturating_add(self.part().out.load(SeqCst))
+        loop {
+            // In this order: an item that is taken out meanwhile counts twice, not never.
+            let (got, put) = (self.got_number(), self.put_number());
+            let unfinished = between(got, put).saturating_add(self.part().out.load(SeqCst));
+            // One that was done meanwhile may have left another behind, which was put before.
+            if unfinished > 0 || self.put_number() == put {
+                return unfinished;
+            }
+        }
     }
 
     /// Gives items back whose holders have died. Without any lock.
@@ -160,6 +166,7 @@ impl End {
         {
             let fds = self.kept_fds(first, head)?;
             drop(gets);
+            self.mind_watchers()?;
             return self.read_held(first, head, fds).map(Attempt::Done);
         }
         let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;

@@ -11,13 +11,17 @@ use std::{
     time::Duration,
 };
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned},
+};
 
 use super::{
     PutManyError, Queue,
     end::{End, Waited},
     hold::Held,
     stop::Stop,
+    wire,
 };
 use crate::{
     error::{RecvError, Result, SendError},
@@ -269,11 +273,9 @@ impl<T> Serialize for JoinableQueue<T> {
 
 impl<'de, T> Deserialize<'de> for JoinableQueue<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let queue = Queue::deserialize(deserializer)?;
-        if queue.core().is_joinable() {
-            Ok(Self(queue))
-        } else {
-            Err(serde::de::Error::custom("the queue that came is not joinable"))
+        match wire::receive(deserializer)? {
+            (Some(puts), Some(gets)) if gets.core().is_joinable() => Ok(Self(Queue::from_ends(puts, gets))),
+            _ => Err(de::Error::custom("the handle that came is none of a joinable queue")),
         }
     }
 }

@@ -66,6 +66,7 @@ impl End {
     pub(in crate::ipc) fn try_put<'a>(&'a self, item: &mut Outgoing<'a>) -> Result<Attempt<()>, Stop> {
         let core = self.core();
         if item.bytes.len() > MAX_NEAR && item.chain.is_none() {
+            core.mend()?;
             let head = Head { length: item.bytes.len(), ..Head::default() };
             item.chain = core.fill(head, item.bytes)?;
             if item.chain.is_none() {

@@ -306,7 +306,7 @@ impl<T> Queue<T> {
         &self.receiver.end
     }
 
-    fn from_ends(puts: End, gets: End) -> Self {
+    pub(super) fn from_ends(puts: End, gets: End) -> Self {
         // Both of one queue, of which this process has one mapping then.
         Self { sender: QueueSender::new(Arc::new(puts)), receiver: QueueReceiver::new(Arc::new(gets)) }
     }
@@ -328,7 +328,7 @@ impl<T> Serialize for Queue<T> {
 impl<'de, T> Deserialize<'de> for Queue<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match wire::receive(deserializer)? {
-            (Some(puts), Some(gets)) => Ok(Self::from_ends(puts, gets)),
+            (Some(puts), Some(gets)) if !gets.core().is_joinable() => Ok(Self::from_ends(puts, gets)),
             _ => Err(de::Error::custom("the handle that came is none of a whole queue")),
         }
     }

@@ -25,6 +25,8 @@ use crate::{
     sys::poll::Deadline,
 };
 
+/// No more items are put together than this, however small they are.
+const MANY: usize = 4096;
 /// Blocks from so many bytes on go into memory of their own, as on connections: measured to be faster from there on.
 const SPILLED_FROM: usize = 16 << 20;
 
@@ -161,7 +163,7 @@ impl<T: Serialize> QueueSender<T> {
                 continue;
             }
             ends.push(encoder.length());
-            if encoder.length() >= MAX_NEAR {
+            if encoder.length() >= MAX_NEAR || ends.len() >= MANY {
                 self.put_batch(&mut encoder, &mut ends, &mut before)?;
             }
         }

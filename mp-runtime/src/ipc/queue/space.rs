@@ -104,8 +104,9 @@ impl<'a> Space<'a> {
         let is_last = fresh >= self.core.part().most_segments.load(Relaxed);
         if is_last || fresh >= space.sweep_at.load(Relaxed).max(FEW) {
             let found = self.sweep()?;
-            space.sweep_at.store(fresh.saturating_mul(2), Relaxed);
-            if found {
+            // The next time when twice as many are in use as are now.
+            space.sweep_at.store(fresh.saturating_sub(found).saturating_mul(2), Relaxed);
+            if found > 0 {
                 return self.take();
             }
         }
@@ -138,7 +139,7 @@ impl<'a> Space<'a> {
         fault::point_named("queue-segment-back");
         list.store(segment + 1, Relaxed);
         if is_warm {
-            space.warm_count.store(space.warm_count.load(Relaxed) + 1, Relaxed);
+            space.warm_count.store(space.warm_count.load(Relaxed).saturating_add(1), Relaxed);
         }
         Ok(())
     }
@@ -162,29 +163,29 @@ impl<'a> Space<'a> {
         Ok(count as u32)
     }
 
-    /// Takes the chains back that the dead were busy with. Returns whether there were any.
-    pub(super) fn sweep(&self) -> Result<bool> {
-        let mut found = Ok(false);
+    /// Takes the chains back that the dead were busy with. Returns how many segments are free by that.
+    pub(super) fn sweep(&self) -> Result<u32> {
+        let mut found = Ok(0);
         self.core.block().stakes_of_the_dead(|address, stake| match self.sweep_after(address) {
-            Ok(any) => {
+            Ok(more) => {
                 stake.store(0, Release);
-                found = found.as_ref().map(|before| *before || any).map_err(Clone::clone);
+                found = found.as_ref().map(|before| before + more).map_err(Clone::clone);
             }
             Err(error) => found = Err(error),
         })?;
         found
     }
 
-    fn sweep_after(&self, dead: u32) -> Result<bool> {
-        let mut found = false;
+    fn sweep_after(&self, dead: u32) -> Result<u32> {
+        let mut found = 0;
         for segment in 0..self.core.used() {
             match self.core.note(segment)? {
                 Note::Owned { owner, .. } if owner == dead => {
                     for segment in self.core.chain(segment)? {
                         self.core.forget(segment)?;
                         self.put(segment, false)?;
+                        found += 1;
                     }
-                    found = true;
                 }
                 Note::Held { owner, next } if owner == dead => {
                     // First, so that nobody is said that there is none.

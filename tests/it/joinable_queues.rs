@@ -134,6 +134,58 @@ fn an_item_that_does_not_decode_is_done() {
 
 type Job = (u32, mp::Sender<u32>);
 
+/// Also handles of shared memory, which know who has them.
+#[test]
+fn locks_and_queues_come_back_with_their_items() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::<(mp::Lock, mp::Value<u64>, mp::Queue<u32>)>::unbounded().unwrap();
+    let (lock, value, inner) =
+        (mp::Lock::new().unwrap(), mp::Value::new(1_u64).unwrap(), mp::Queue::unbounded().unwrap());
+    queue.put(&(lock.clone(), value.clone(), inner.clone())).unwrap();
+    for time in 1..=5 {
+        let item = queue.get().unwrap();
+        assert_eq!(item.deliveries(), time);
+        let guard = item.0.lock().unwrap();
+        assert!(lock.try_lock().is_err());
+        drop(guard);
+        item.1.fetch_add(1).unwrap();
+        item.2.put(&time).unwrap();
+        item.give_back().unwrap();
+    }
+    drop(queue.get().unwrap());
+    assert_eq!((value.get(), inner.len()), (6, 5));
+    assert!(queue.join_timeout(LONG).unwrap());
+}
+
+/// More items with handles are out than their socket holds at a time.
+#[test]
+fn many_items_with_handles_are_out() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::<Job>::unbounded().unwrap();
+    let (sender, answers) = mp::channel().unwrap();
+    let count = |from: u32, to: u32| {
+        (from..to).take_while(|number| queue.try_put(&(*number, sender.clone())).is_ok()).count() as u32
+    };
+    let fitted = count(0, 1000);
+    assert!((100..1000).contains(&fitted), "{fitted}");
+    let mut taken: Vec<_> = (0..fitted).map(|_| queue.get().unwrap()).collect();
+    // There is room again as soon as those are done that were taken first.
+    assert_eq!(count(0, 10), 0);
+    taken.pop().unwrap().give_back().unwrap();
+    taken.push(queue.get().unwrap());
+    taken.drain(..20);
+    assert!(count(fitted, fitted + 20) >= 15);
+    while let Ok(job) = queue.try_get() {
+        taken.push(job);
+    }
+    drop(sender);
+    for job in taken {
+        job.1.send(&job.0).unwrap();
+    }
+    assert!(queue.join_timeout(LONG).unwrap());
+    assert!(answers.iter().count() >= fitted as usize - 5);
+}
+
 #[mp::process_target]
 fn takes_a_job_and_sleeps(queue: mp::JoinableQueue<Job>, taken: mp::Event) {
     let _job = queue.get().unwrap();

@@ -188,10 +188,9 @@ fn takes_one(queue: mp::JoinableQueue<Item>) {
     taken.task_done().unwrap();
 }
 
-const HOLD_STEPS: [(&str, Option<bool>); 12] = [
+const HOLD_STEPS: [(&str, Option<bool>); 11] = [
     ("queue-chain-taken", Some(true)),
     ("queue-chain-owned", Some(true)),
-    ("queue-descriptors-kept", Some(true)),
     ("queue-hold-staked", Some(true)),
     ("queue-item-held", Some(true)),
     ("queue-before-commit", Some(true)),

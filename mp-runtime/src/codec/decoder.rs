@@ -319,7 +319,11 @@ impl<'de> Deserializer<'de> for &mut Decoder<'de> {
         if name == carried::MARK {
             let index = scalar::take(&mut self.rest)?;
             let (at, record) = (scalar::take(&mut self.rest)?, scalar::take(&mut self.rest)?);
-            let block = Block::adopt(&self.message.arena(index)?, at, record)?;
+            let arena = self.message.arena(index)?;
+            let block = match self.message.is_kept() {
+                false => Block::adopt(&arena, at, record)?,
+                true => Block::adopt_copy(&arena, at, record)?,
+            };
             return carried::offer(block, || visitor.visit_newtype_struct(self));
         }
         self.nested(|decoder| visitor.visit_newtype_struct(decoder))

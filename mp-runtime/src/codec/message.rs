@@ -41,6 +41,8 @@ struct Attached {
     /// until all are taken: the descriptor stays open as long as the message is there.
     arenas: Mutex<Vec<(u64, Arc<Arena>, OwnedFd)>>,
     claimed: AtomicBool,
+    /// The message is still where it came from: what its pieces of shared memory are known by stays with it.
+    is_kept: bool,
 }
 
 impl Message {
@@ -65,6 +67,20 @@ impl Message {
             Some(Box::new(Attached::new(*flags, usize::from(u16::from_le_bytes(*count)), place, fds)?))
         };
         Ok(Self { kind: *kind, end: HEADER.saturating_add(length), bytes, attached })
+    }
+
+    /// A message that stays where it is, to be received again by another.
+    pub(crate) fn kept(bytes: Vec<u8>, fds: Vec<Arrived>) -> Result<Self> {
+        let mut message = Self::new(bytes, fds)?;
+        if let Some(attached) = &mut message.attached {
+            attached.is_kept = true;
+        }
+        Ok(message)
+    }
+
+    /// Whether it stays where it is.
+    pub(super) fn is_kept(&self) -> bool {
+        self.attached.as_ref().is_some_and(|attached| attached.is_kept)
     }
 
     /// A message of nothing but a body, which stands behind [room for a header](HEADER).
@@ -157,7 +173,7 @@ impl Attached {
         let spill = SpillReader::new(fds.drain(..memfds))?;
         let body = if body_in_memfd { Some(spill.map_body(offset, length)?) } else { None };
         let fds = Mutex::new(fds.into_iter().map(Some).collect());
-        Ok(Self { body, spill, fds, arenas: Mutex::default(), claimed: AtomicBool::new(false) })
+        Ok(Self { body, spill, fds, arenas: Mutex::default(), claimed: AtomicBool::new(false), is_kept: false })
     }
 }
 

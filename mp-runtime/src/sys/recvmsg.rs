@@ -14,7 +14,7 @@ use nix::{
 
 use super::{
     fcntl,
-    socket::{MAX_FDS, Wait},
+    socket::{self, MAX_FDS, Wait},
 };
 
 /// Whether all of a message was received.
@@ -36,13 +36,6 @@ impl Arrived {
     /// `None`: never, as it is taken only once.
     pub(crate) fn into_fd(mut self) -> Option<OwnedFd> {
         self.0.take()
-    }
-}
-
-impl Arrived {
-    /// To send it on.
-    pub(crate) fn as_fd(&self) -> Option<BorrowedFd<'_>> {
-        self.0.as_ref().map(AsFd::as_fd)
     }
 }
 
@@ -99,6 +92,24 @@ pub(crate) fn peek_with(socket: impl AsFd, fds: &mut Vec<Arrived>) -> io::Result
     // SAFETY: all of it was initialised, and what the kernel has written since is bytes too.
     let head = head.map(|byte| unsafe { byte.assume_init() });
     Ok(Seen { length, head, fds_would_be_lost: whole == Whole::FdsLost })
+}
+
+/// The first bytes of the message before which there are `skipped` bytes of others on the socket, without its descriptors; none if there is
+/// none. From then on a peek begins there, until it is said otherwise.
+pub(crate) fn peek_behind(socket: impl AsFd, skipped: usize) -> io::Result<Option<[u8; 8]>> {
+    socket::begin_peeks_at(&socket, skipped)?;
+    let mut head = [0; 8];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+    loop {
+        match nix::sys::socket::recv(socket.as_fd().as_raw_fd(), &mut head, flags) {
+            Ok(0) | Err(Errno::EAGAIN) => return Ok(None),
+            Ok(_) => break,
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    socket::begin_peeks_at(socket, skipped)?;
+    Ok(Some(head))
 }
 
 /// Room for as many descriptors as the kernel sends in one message, and for whatever else another holder of the

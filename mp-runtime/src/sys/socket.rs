@@ -98,6 +98,12 @@ pub(crate) fn reset_options(socket: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
+/// From here on a peek passes so many bytes of messages first (Linux 3.4).
+pub(super) fn begin_peeks_at(socket: impl AsFd, skipped: usize) -> io::Result<()> {
+    let skipped = libc::c_int::try_from(skipped).map_err(io::Error::other)?;
+    set_option(socket.as_fd(), libc::SO_PEEK_OFF, skipped)
+}
+
 fn option(socket: BorrowedFd<'_>, name: libc::c_int) -> io::Result<libc::c_int> {
     let (mut value, mut size) = (0, size_of::<libc::c_int>() as libc::socklen_t);
     let place = (&raw mut value).cast();

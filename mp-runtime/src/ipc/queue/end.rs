@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use super::{bell::Bell, core::Core, hold, kept::Kept, stop::Stop};
+use super::{bell::Bell, core::Core, hold, stop::Stop};
 use crate::{
     error::{Error, Result},
     shm::layouts::QueueSide,
@@ -60,8 +60,6 @@ pub(in crate::ipc) enum Attempt<R> {
 pub(in crate::ipc) struct End {
     /// Closed before the core learns of it: fields are dropped in order.
     fds: Fds,
-    /// Of those who get from a queue that takes items back.
-    kept: Option<Kept>,
     /// When it was last asked whether the other side is there.
     asked: AtomicU64,
     /// How many sides had been closed then.
@@ -90,12 +88,11 @@ pub(super) struct Fds {
 }
 
 /// Both ends of a new queue.
-pub(super) fn pair(core: &Arc<Core>, is_joinable: bool) -> Result<(End, End)> {
+pub(super) fn pair(core: &Arc<Core>) -> Result<(End, End)> {
     let new = || seqpacket_pair().map_err(|error| Error::os("make the sockets of a queue", error));
     let ((puts, gets), (from, to)) = (new()?, new()?);
-    let kept = if is_joinable { Some(new().map(|(to, from)| Kept { to, from })?) } else { None };
-    let end = |kind, control, lane, kept| End::new(kind, Arc::clone(core), Fds { control, lane }, kept);
-    let (puts, gets) = (end(Kind::Puts, puts, from, None), end(Kind::Gets, gets, to, kept));
+    let end = |kind, control, lane| End::new(kind, Arc::clone(core), Fds { control, lane });
+    let (puts, gets) = (end(Kind::Puts, puts, from), end(Kind::Gets, gets, to));
     // There is room, and nothing else yet.
     core.get_bell().tell(gets.control())?;
     core.put_bell().raise(gets.control())?;
@@ -103,10 +100,9 @@ pub(super) fn pair(core: &Arc<Core>, is_joinable: bool) -> Result<(End, End)> {
 }
 
 impl End {
-    pub(super) fn new(kind: Kind, core: Arc<Core>, fds: Fds, kept: Option<Kept>) -> Self {
+    pub(super) fn new(kind: Kind, core: Arc<Core>, fds: Fds) -> Self {
         Self {
             fds,
-            kept,
             asked: AtomicU64::new(0),
             left: AtomicU32::new(0),
             was_met: AtomicBool::new(false),
@@ -122,10 +118,6 @@ impl End {
 
     pub(super) fn lane(&self) -> BorrowedFd<'_> {
         self.fds.lane.as_fd()
-    }
-
-    pub(super) fn kept(&self) -> Option<&Kept> {
-        self.kept.as_ref()
     }
 
     #[inline]

@@ -60,11 +60,15 @@ impl Core {
         Ok(())
     }
 
-    /// Says that the chain of an item is this process's.
-    fn hold(&self, first: u32, head: Head) -> Result<()> {
+    /// Counts a chain as one of this process's.
+    fn stake_one(&self) {
         self.block().stake().fetch_add(1, Relaxed);
         fault::point_named("queue-hold-staked");
-        self.set_head(first, Head { deliveries: head.deliveries + 1, ..head })?;
+    }
+
+    /// Says that the item in a chain is this process's.
+    fn hold(&self, first: u32, head: Head) -> Result<()> {
+        self.set_head(first, Head { deliveries: head.deliveries.saturating_add(1), ..head })?;
         let next = self.note(first)?.next();
         self.set_note(first, Note::Held { owner: self.block().stake_address(), next })
     }
@@ -75,6 +79,7 @@ impl Core {
         for first in 0..self.used() {
             if matches!(self.note(first)?, Note::Returned { .. }) {
                 let head = self.head(first)?;
+                self.stake_one();
                 self.hold(first, head)?;
                 fault::point_named("queue-returned-held");
                 let _count = self.part().returned.fetch_update(SeqCst, SeqCst, |count| count.checked_sub(1));
@@ -167,7 +172,7 @@ impl End {
             let fds = self.kept_fds(first, head)?;
             drop(gets);
             self.mind_watchers()?;
-            return self.read_held(first, head, fds).map(Attempt::Done);
+            return Ok(Attempt::Done(self.read_held(first, head, fds)));
         }
         let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;
         let Some(next) = core.next(place)? else {
@@ -178,7 +183,7 @@ impl End {
         let Some((first, head, fds)) = self.hold_next(&next)? else { return Ok(Attempt::Scarce) };
         drop(gets);
         self.mind_watchers()?;
-        self.read_held(first, head, fds).map(Attempt::Done)
+        Ok(Attempt::Done(self.read_held(first, head, fds)))
     }
 
     /// With the lock of those who get. None: there is no room for a copy.
@@ -198,34 +203,31 @@ impl End {
         let Some(first) = record.far.or(chain.as_ref().map(Chain::first)) else { return Ok(None) };
         let mut fds = Ok(Vec::new());
         if let Some(ticket) = record.ticket {
-            fds = lane::look(self.lane(), ticket, self.count_of_fds(first)?);
-            match (&fds, self.kept()) {
-                (Err(Stop::Failed(_)), _) => return fds.map(|_| None),
-                (Ok(fds), Some(kept)) if !kept.add(ticket, fds)? => return Ok(None),
-                _ => {}
+            fds = lane::find(self.lane(), ticket, self.count_of_fds(first)?);
+            if let Err(failed @ Stop::Failed(_)) = fds {
+                return Err(failed);
             }
-            fault::point_named("queue-descriptors-kept");
         }
-        if let Some(chain) = chain {
-            // Counted again as one that is held.
-            chain.keep();
-            core.disown();
+        match chain {
+            // It is counted as one of this process's already.
+            Some(chain) => drop(chain.keep()),
+            None => core.stake_one(),
         }
         core.hold(first, head)?;
         core.part().out.fetch_add(1, SeqCst);
         fault::point_named("queue-item-held");
         self.leave(next)?;
-        if record.ticket.is_some() && fds.is_ok() {
-            lane::remove(self.lane())?;
-            core.get_bell().wake();
+        if let Some(ticket) = record.ticket {
+            // Not before: what has been got and is not out any more goes.
+            core.part().gets.tickets.store(ticket, Relaxed);
         }
         Ok(Some((first, head, fds)))
     }
 
     /// The descriptors of an item that came back.
     fn kept_fds(&self, first: u32, head: Head) -> Result<Fds, Stop> {
-        let (Some(ticket), Some(kept)) = (head.ticket, self.kept()) else { return Ok(Ok(Vec::new())) };
-        match kept.find(ticket, self.count_of_fds(first)?, self.new_mark()) {
+        let Some(ticket) = head.ticket else { return Ok(Ok(Vec::new())) };
+        match lane::find(self.lane(), ticket, self.count_of_fds(first)?) {
             Err(failed @ Stop::Failed(_)) => {
                 // Nobody has had it.
                 self.core().set_head(first, head)?;
@@ -242,19 +244,15 @@ impl End {
         Ok(start.first_chunk().map_or(0, |head| announced_fds(*head)))
     }
 
-    fn new_mark(&self) -> u64 {
-        self.core().part().gets.tickets.fetch_add(1, Relaxed)
-    }
-
-    fn read_held(&self, first: u32, head: Head, fds: Fds) -> Result<Held, Stop> {
-        let core = self.core();
+    /// It is out: what goes wrong from here on is said with it.
+    fn read_held(&self, first: u32, head: Head, fds: Fds) -> Held {
         let mut bytes = if head.ticket.is_some() { Vec::new() } else { vec![0; HEADER] };
-        core.read_chain(first, usize::MAX, &mut bytes)?;
-        let message = match head.ticket {
+        let read = self.core().read_chain(first, usize::MAX, &mut bytes).map_err(Stop::Failed);
+        let message = read.and_then(|()| match head.ticket {
             None => Ok(Message::plain(kind::VALUE, bytes)),
-            Some(_) => fds.and_then(|fds| Message::new(bytes, fds).map_err(Stop::Item)),
-        };
-        Ok(Held { first, deliveries: head.deliveries + 1, message })
+            Some(_) => fds.and_then(|fds| Message::kept(bytes, fds).map_err(Stop::Item)),
+        });
+        Held { first, deliveries: head.deliveries.saturating_add(1), message }
     }
 
     /// An item is done, which this process holds.
@@ -262,13 +260,17 @@ impl End {
         let core = self.core();
         let has_fds = core.head(first)?.ticket.is_some();
         core.finish_held(first)?;
-        if let Some(kept) = self.kept().filter(|_| has_fds) {
-            let _gets = core.lock(&core.part().gets)?;
-            let tickets = core.tickets_out()?;
-            kept.clean(self.new_mark(), |ticket| tickets.contains(&ticket))?;
-        }
+        let cleaned = if has_fds { self.clean_lane() } else { Ok(()) };
         core.tell_joiners();
-        Ok(())
+        cleaned
+    }
+
+    /// Takes the descriptors of items away that are done, as far as no others are before them.
+    fn clean_lane(&self) -> Result<(), Stop> {
+        let core = self.core();
+        let _gets = core.lock(&core.part().gets)?;
+        let (last, out) = (core.part().gets.tickets.load(Relaxed), core.tickets_out()?);
+        lane::clean(self.lane(), |ticket| ticket > last || out.contains(&ticket))
     }
 }
 

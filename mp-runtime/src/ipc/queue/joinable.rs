@@ -75,7 +75,7 @@ impl<T: Message> JoinableQueue<T> {
     ///
     /// # Errors
     ///
-    /// As [`Queue::bounded`]; it has seven descriptors.
+    /// As [`Queue::bounded`].
     pub fn bounded(most: usize) -> Result<Self> {
         Queue::create_bounded(most, true).map(Self)
     }
@@ -172,10 +172,16 @@ impl<T: DeserializeOwned> JoinableQueue<T> {
             Waited::Over => return Err(RecvError::Disconnected),
         };
         let Held { first, deliveries, message } = held;
-        let out = Out { puts: Arc::clone(self.0.putting_end()), gets: Arc::clone(end), first: Some(first) };
-        // If it does not decode, it is done with the drop.
-        let value = message.map_err(RecvError::from).and_then(decode)?;
-        Ok(Taken { value, deliveries, out })
+        let mut out = Out { puts: Arc::clone(self.0.putting_end()), gets: Arc::clone(end), first: Some(first) };
+        match message {
+            // If it does not decode, it is done with the drop.
+            Ok(message) => decode(message).map(|value| Taken { value, deliveries, out }),
+            Err(failed @ Stop::Failed(_)) => {
+                out.give_back()?;
+                Err(failed.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

@@ -46,9 +46,26 @@ pub(super) fn look(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Ve
     }
 }
 
-/// The same, but only if they are the first.
-pub(super) fn look_at_first(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Vec<Arrived>, Stop> {
-    look_at(lane, ticket, count)?.ok_or_else(lost)
+/// Copies of the `count` descriptors under `ticket`, which stay there, as do those of others before it. With the lock of those who get.
+pub(super) fn find(lane: BorrowedFd<'_>, ticket: u64, count: usize) -> Result<Vec<Arrived>, Stop> {
+    for skipped in (0..).step_by(size_of::<u64>()) {
+        match recvmsg::peek_behind(lane, skipped).map_err(failed)?.map(u64::from_ne_bytes) {
+            None => break,
+            Some(found) if found == ticket => return look_at(lane, ticket, count)?.ok_or_else(lost),
+            Some(_) => {}
+        }
+    }
+    Err(lost())
+}
+
+/// Takes the first messages away that nobody needs any more. With the lock of those who get.
+pub(super) fn clean(lane: BorrowedFd<'_>, is_needed: impl Fn(u64) -> bool) -> Result<(), Stop> {
+    while let Some(first) = recvmsg::peek_behind(lane, 0).map_err(failed)?.map(u64::from_ne_bytes)
+        && !is_needed(first)
+    {
+        remove(lane)?;
+    }
+    Ok(())
 }
 
 /// None: the first ones are another's.

@@ -5,7 +5,7 @@
 //!
 //! In the order to read: `place.rs` and `record.rs`, what lies where; `space.rs` and `chain.rs`, the memory for it; `core.rs`, the locks;
 //! `put.rs` and `get.rs`; `bell.rs` and `end.rs`, how one side waits for the other; `repair.rs`, what is done after a death; `lane.rs`,
-//! where descriptors go; `hold.rs` and `kept.rs`, items that are
+//! where descriptors go; `hold.rs`, items that are
 //! taken back if their holder dies. Then what users see: `sender.rs`, `receiver.rs`, `queue.rs`, `simple.rs`.
 
 mod bell;
@@ -18,7 +18,6 @@ mod get;
 mod hold;
 mod iter;
 mod joinable;
-mod kept;
 mod lane;
 #[cfg(test)]
 mod models;

@@ -119,7 +119,7 @@ impl<T: Message> Queue<T> {
 
     pub(super) fn create(bound: u32, is_joinable: bool) -> Result<Self> {
         let core = Core::create(bound, is_joinable).map_err(|error| error.context("cannot make a queue"))?;
-        let (puts, gets) = end::pair(&Arc::new(core), is_joinable)?;
+        let (puts, gets) = end::pair(&Arc::new(core))?;
         Ok(Self { sender: QueueSender::new(Arc::new(puts)), receiver: QueueReceiver::new(Arc::new(gets)) })
     }
 }

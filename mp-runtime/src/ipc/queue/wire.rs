@@ -1,7 +1,7 @@
 //! A queue's handle in a message: its part of an arena, its memory, and the descriptors of the sides that go along.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{BorrowedFd, OwnedFd},
     sync::Arc,
 };
 
@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::{
     core::Core,
     end::{End, Fds, Kind},
-    kept::Kept,
 };
 use crate::{
     codec::{Handle, carried::Carried},
@@ -26,7 +25,6 @@ struct Outgoing<'a> {
     memory: Handle<BorrowedFd<'a>>,
     puts: Option<[Handle<BorrowedFd<'a>>; 2]>,
     gets: Option<[Handle<BorrowedFd<'a>>; 2]>,
-    kept: Option<[Handle<BorrowedFd<'a>>; 2]>,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +34,6 @@ struct Incoming {
     memory: Handle<OwnedFd>,
     puts: Option<[Handle<OwnedFd>; 2]>,
     gets: Option<[Handle<OwnedFd>; 2]>,
-    kept: Option<[Handle<OwnedFd>; 2]>,
 }
 
 /// Puts a handle into a message, with the sides that it has.
@@ -47,7 +44,6 @@ pub(super) fn send<S: Serializer>(puts: Option<&End>, gets: Option<&End>, serial
         memory: Handle::new(any.core().memfd()),
         puts: puts.map(fds_of),
         gets: gets.map(fds_of),
-        kept: gets.and_then(End::kept).map(|kept| [Handle::new(kept.to.as_fd()), Handle::new(kept.from.as_fd())]),
     };
     outgoing.serialize(serializer)
 }
@@ -58,18 +54,13 @@ fn fds_of(end: &End) -> [Handle<BorrowedFd<'_>>; 2] {
 
 /// Takes it out again.
 pub(super) fn receive<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(Option<End>, Option<End>), D::Error> {
-    let Incoming { part: Carried(block), memory, puts, gets, kept } = Incoming::deserialize(deserializer)?;
+    let Incoming { part: Carried(block), memory, puts, gets } = Incoming::deserialize(deserializer)?;
     let core = Core::received(block, Arrived::from(memory.into_inner())).map_err(de::Error::custom)?;
     let core = Arc::new(core);
     let sockets = |pair: Option<[Handle<OwnedFd>; 2]>| pair.map(sockets).transpose().map_err(de::Error::custom);
-    let kept = sockets(kept)?.map(|[to, from]| Kept { to, from });
-    if kept.is_some() != core.is_joinable() {
-        return Err(de::Error::custom("the handle that came is of another kind of queue"));
-    }
-    let end =
-        |kind, [control, lane]: [OwnedFd; 2], kept| End::new(kind, Arc::clone(&core), Fds { control, lane }, kept);
-    let puts = sockets(puts)?.map(|fds| end(Kind::Puts, fds, None));
-    let gets = sockets(gets)?.map(|fds| end(Kind::Gets, fds, kept));
+    let end = |kind, [control, lane]: [OwnedFd; 2]| End::new(kind, Arc::clone(&core), Fds { control, lane });
+    let puts = sockets(puts)?.map(|fds| end(Kind::Puts, fds));
+    let gets = sockets(gets)?.map(|fds| end(Kind::Gets, fds));
     Ok((puts, gets))
 }
 

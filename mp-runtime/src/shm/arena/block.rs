@@ -60,6 +60,15 @@ impl Block {
         Self::found(arena, &heap, (at, record), pid)
     }
 
+    /// The same, of a message that stays where it is, and keeps the record.
+    pub(crate) fn adopt_copy(arena: &Arc<Arena>, at: u32, record: u32) -> Result<Self> {
+        let pid = own_pid()?;
+        let heap = arena.lock()?;
+        heap.check_message(record, at)?;
+        let copy = heap.add_record(at, arena.holder())?;
+        Self::found(arena, &heap, (at, copy), pid)
+    }
+
     fn found(arena: &Arc<Arena>, heap: &Heap<'_>, (at, record): (u32, u32), pid: u32) -> Result<Self> {
         let header = heap.block(at)?;
         let length = usize::try_from(header.length.load(Ordering::Relaxed)).unwrap_or(usize::MAX);

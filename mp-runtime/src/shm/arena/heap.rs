@@ -139,6 +139,12 @@ impl<'a> Heap<'a> {
 
     /// The record of a message that was received is now its receiver's.
     pub(super) fn hand_over(&self, at: u32, block: u32, to: u32) -> Result<()> {
+        self.check_message(at, block)?;
+        self.rewrite_record(at, to)
+    }
+
+    /// Whether a message has the block by that record.
+    pub(super) fn check_message(&self, at: u32, block: u32) -> Result<()> {
         let record = self.record(at)?;
         let (named, from) = split(record.word.load(Relaxed));
         if named != block || self.block(block)?.kind.load(Relaxed) == 0 {
@@ -147,7 +153,7 @@ impl<'a> Heap<'a> {
         if self.holder(from)?.used.load(Relaxed) != holders::MESSAGE {
             return Err(Error::protocol("a handle came a second time"));
         }
-        self.rewrite_record(at, to)
+        Ok(())
     }
 
     /// The record is now another holder's.

@@ -13,6 +13,7 @@
 
 #[cfg(any(test, feature = "faults"))]
 mod anything;
+mod block_walk;
 mod blocks;
 pub(crate) mod carried;
 mod decoder;

@@ -246,3 +246,32 @@ fn an_item_of_the_dead_comes_to_one_who_looks() {
     child.join().unwrap_err();
     assert_eq!(*queue.try_get().unwrap(), "back");
 }
+
+#[mp::process_target]
+fn makes_work_of_work(queue: mp::JoinableQueue<u64>) {
+    for item in &queue {
+        let item = item.unwrap();
+        // Before it is done itself: at every moment one of them is not.
+        queue.put(&(*item + 1)).unwrap();
+        item.task_done().unwrap();
+    }
+}
+
+#[test]
+fn all_is_never_done_while_work_makes_work() {
+    let _watchdog = watchdog();
+    let queue = mp::JoinableQueue::unbounded().unwrap();
+    queue.put(&0).unwrap();
+    let workers: Vec<_> = (0..2).map(|_| mp::spawn(makes_work_of_work, (queue.clone(),)).unwrap()).collect();
+    let began = std::time::Instant::now();
+    while began.elapsed() < super::support::soak() {
+        for _ in 0..10_000 {
+            assert_ne!(queue.unfinished(), 0);
+        }
+    }
+    assert!(!queue.join_timeout(SHORT).unwrap());
+    for worker in workers {
+        worker.kill().unwrap();
+        worker.join().unwrap_err();
+    }
+}

@@ -331,3 +331,21 @@ fn an_item_that_does_not_decode_is_an_error_and_the_next_one_comes() {
     assert!(matches!(error.cause(), mp::SendError::Unencodable(_)));
     assert_eq!((error.put(), queue.len()), (2, 2));
 }
+
+/// They are put as they are drawn, though no number of bytes says that it is time to.
+#[test]
+fn items_of_no_size_are_put_in_time() {
+    let _watchdog = watchdog();
+    let queue = mp::Queue::<()>::bounded(10).unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let drawn = std::iter::repeat_n((), 1_000_000).inspect(|()| assert!(queue.len() <= 10));
+            assert!(matches!(queue.put_many(drawn).unwrap_err().cause(), mp::SendError::Disconnected));
+        });
+        let mut got = 0;
+        while got < 100_000 {
+            got += queue.get_many(1000).unwrap().len();
+        }
+        queue.shutdown().unwrap();
+    });
+}

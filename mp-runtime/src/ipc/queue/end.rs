@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     shm::layouts::QueueSide,
     sys::{
-        clock_gettime,
+        atomic, clock_gettime,
         poll::{self, Deadline},
         robust_mutex::{Held, Locked, RobustMutex},
         sched_getaffinity,
@@ -343,7 +343,7 @@ impl End {
     }
 
     /// Whether somebody watches the descriptors of this side.
-    fn watched(&self) -> &AtomicU32 {
+    fn watched(&self) -> &atomic::AtomicU32 {
         match self.place.kind {
             Kind::Puts => &self.core().part().is_room_watched,
             Kind::Gets => &self.core().part().are_items_watched,

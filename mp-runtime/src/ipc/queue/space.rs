@@ -4,17 +4,14 @@
 //! is: somebody's who writes it or reads it, outside of all locks, or the queue's. The note of every segment but those of the ring
 //! says which one comes next. What is no part of the ring and of no chain is free.
 
-use std::sync::atomic::{
-    AtomicU32,
-    Ordering::{Acquire, Relaxed, Release, SeqCst},
-};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 
 use super::{core::Core, stop::damaged};
 use crate::{
     error::{Error, Result},
     fault,
     shm::{layouts::QueueSpace, segments::SEGMENT},
-    sys::robust_mutex::Held,
+    sys::{atomic::AtomicU32, robust_mutex::Held},
 };
 
 /// So many free segments keep their memory: 4 MiB.

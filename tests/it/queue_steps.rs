@@ -5,7 +5,7 @@ use std::{thread, time::Duration};
 use mp::__private::queue_census;
 use multiprocess as mp;
 
-use super::support::{eventually, is_waiting, watchdog};
+use super::support::{eventually, is_polling, is_waiting, watchdog};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -112,10 +112,7 @@ fn who_waits_gets_what_was_put_by_one_who_died_before_he_could_say_so() -> mp::R
                     }
                 });
                 let waiter_is = told.recv().unwrap();
-                eventually("it to wait", || is_waiting(waiter_is));
-                if is_long {
-                    thread::sleep(Duration::from_millis(20));
-                }
+                eventually("it to wait", || if is_long { is_polling(waiter_is) } else { is_waiting(waiter_is) });
                 let victim = mp::Process::new(puts, (queue.clone(), KINDS[0], 1))
                     .env("MULTIPROCESS_FAULT", step)
                     .start()
@@ -262,9 +259,7 @@ fn a_shutdown_is_told_or_was_never_said_wherever_its_process_dies() -> mp::Resul
                     }
                 });
                 let waiter_is = told.recv().unwrap();
-                eventually("it to wait", || is_waiting(waiter_is));
-                // So long that it sleeps on the descriptor.
-                thread::sleep(Duration::from_millis(40));
+                eventually("it to sleep on the descriptor", || is_polling(waiter_is));
                 let victim = mp::Process::new(shuts, (queue.clone(),)).env("MULTIPROCESS_FAULT", step).start().unwrap();
                 victim.join().unwrap_err();
                 if step != "queue-shut" {

@@ -83,6 +83,13 @@ pub(crate) fn is_waiting(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") S "))
 }
 
+/// Whether a thread of this process waits for descriptors, in `poll(2)`. `proc_pid_syscall(5)`
+pub(crate) fn is_polling(tid: u32) -> bool {
+    let number = fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).unwrap_or_default();
+    let is = |call: i64| number.split(' ').next() == Some(&call.to_string());
+    is(nix::libc::SYS_poll) || is(nix::libc::SYS_ppoll)
+}
+
 /// A pipe to tell children by: they wait until it is closed.
 pub(crate) fn gate() -> (mp::Handle<OwnedFd>, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();

@@ -94,13 +94,7 @@ impl<'m> Decoder<'m> {
     /// Goes on where another decoder of this message [stopped](Self::position).
     #[inline]
     pub(crate) fn resume(message: &'m Message, position: usize) -> Self {
-        Self {
-            rest: message.body().get(position..).unwrap_or_default(),
-            message,
-            depth: 0,
-            empty_elements: 0,
-            spilled: Ends::default(),
-        }
+        Self::within(message, position..message.body().len())
     }
 
     /// Reads what is in a part of the message's body.

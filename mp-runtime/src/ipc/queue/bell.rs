@@ -11,7 +11,6 @@ use std::{
 };
 
 use super::place::Place;
-
 use crate::{
     error::{Error, Result},
     fault,

@@ -1,8 +1,16 @@
 //! What all handles of a queue have: its part of an arena, with locks and places, and the file with the items.
 
+use std::{
+    os::fd::{AsFd, BorrowedFd},
+    sync::atomic::{
+        AtomicU64,
+        Ordering::{Acquire, Relaxed, Release, SeqCst},
+    },
+};
+
 use super::{
     bell::Bell,
-    place::{Place, number_of},
+    place::{Place, between, number_of},
     space::{Space, in_memory},
     stop::damaged,
 };
@@ -18,13 +26,6 @@ use crate::{
         recvmsg::Arrived,
         robust_mutex::{Held, Locked, RobustMutex},
         sysconf::physical_memory,
-    },
-};
-use std::{
-    os::fd::{AsFd, BorrowedFd},
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{Acquire, Relaxed, Release, SeqCst},
     },
 };
 
@@ -101,6 +102,13 @@ impl Core {
     #[inline]
     pub(super) fn got_number(&self) -> u32 {
         number_of(self.part().get_front.place.load(SeqCst))
+    }
+
+    /// How many items are in the queue.
+    pub(super) fn queued(&self) -> u32 {
+        // In this order: what is got meanwhile counts, and nothing is counted that is not there.
+        let got = self.got_number();
+        between(got, self.put_number())
     }
 
     /// Whether there is nothing to get now.

@@ -337,7 +337,7 @@ impl End {
     pub(super) fn watch(&self) -> BorrowedFd<'_> {
         if self.watched().swap(1, SeqCst) == 0 {
             // What fails here fails in the next call, too, and that one can say so.
-            self.set_right().ok();
+            self.settle().ok();
         }
         self.control()
     }
@@ -354,15 +354,9 @@ impl End {
     #[inline]
     pub(super) fn mind_watchers(&self) -> Result<()> {
         if self.watched().load(SeqCst) != 0 && !self.is_there() && self.bell().has_told() {
-            self.set_right()
-        } else {
-            Ok(())
+            self.settle()?;
         }
-    }
-
-    #[cold]
-    fn set_right(&self) -> Result<()> {
-        self.settle().map(drop)
+        Ok(())
     }
 
     /// Returns whether what this side waits for is there; it was told on the descriptor then. If not, it will be told.

@@ -211,7 +211,7 @@ impl End {
 
 /// An item whose bytes may still lie in segments of their own.
 struct Incoming {
-    pub(super) record: Record,
+    record: Record,
     bytes: Vec<u8>,
     /// An error of kind [`Item`](Stop::Item) is about it alone.
     fds: Result<Vec<Arrived>, Stop>,

@@ -171,7 +171,6 @@ impl End {
         {
             let fds = self.kept_fds(first, head)?;
             drop(gets);
-            self.mind_watchers()?;
             return Ok(Attempt::Done(self.read_held(first, head, fds)));
         }
         let place = Place::unpack(core.part().get_front.place.load(Relaxed))?;
@@ -182,7 +181,6 @@ impl End {
         };
         let Some((first, head, fds)) = self.hold_next(&next)? else { return Ok(Attempt::Scarce) };
         drop(gets);
-        self.mind_watchers()?;
         Ok(Attempt::Done(self.read_held(first, head, fds)))
     }
 
@@ -247,8 +245,8 @@ impl End {
     /// It is out: what goes wrong from here on is said with it.
     fn read_held(&self, first: u32, head: Head, fds: Fds) -> Held {
         let mut bytes = if head.ticket.is_some() { Vec::new() } else { vec![0; HEADER] };
-        let read = self.core().read_chain(first, usize::MAX, &mut bytes).map_err(Stop::Failed);
-        let message = read.and_then(|()| match head.ticket {
+        let read = self.mind_watchers().and_then(|()| self.core().read_chain(first, usize::MAX, &mut bytes));
+        let message = read.map_err(Stop::Failed).and_then(|()| match head.ticket {
             None => Ok(Message::plain(kind::VALUE, bytes)),
             Some(_) => fds.and_then(|fds| Message::kept(bytes, fds).map_err(Stop::Item)),
         });

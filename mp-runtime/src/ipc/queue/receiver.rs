@@ -14,7 +14,6 @@ use super::{
     end::{End, Waited},
     get::Got,
     iter::{Batch, Drain, QueueIter},
-    place::between,
     wire,
 };
 use crate::{
@@ -167,9 +166,7 @@ impl<T> QueueReceiver<T> {
     /// How many items are in the queue, which may have changed when this returns. Python's `qsize()`, everywhere.
     #[must_use]
     pub fn len(&self) -> usize {
-        let core = self.end.core();
-        let got = core.got_number();
-        between(got, core.put_number()) as usize
+        self.end.core().queued() as usize
     }
 
     /// Whether there is no item now. True to what was put before: a `put` is there for all when it returns.

@@ -13,7 +13,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
     end::{End, Waited},
-    place::between,
     put::{Batch, Outgoing},
     record::MAX_NEAR,
     wire,
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     codec::{Encoded, Encoder},
     error::{Error, Result, SendError},
-    ipc::message::kind,
+    ipc::{end::unencodable, message::kind},
     sys::poll::Deadline,
 };
 
@@ -246,12 +245,6 @@ impl Written {
     }
 }
 
-/// A want of memory or descriptors is the kernel's word, not the value's fault.
-#[cold]
-fn unencodable(error: Error) -> SendError {
-    if error.raw_os_error().is_some() { SendError::Os(error) } else { SendError::Unencodable(error) }
-}
-
 fn done(waited: Result<Waited<()>, SendError>) -> Result<(), SendError> {
     match waited? {
         Waited::Done(()) => Ok(()),
@@ -264,9 +257,7 @@ impl<T> QueueSender<T> {
     /// How many items are in the queue, which may have changed when this returns. Python's `qsize()`, everywhere.
     #[must_use]
     pub fn len(&self) -> usize {
-        let core = self.end.core();
-        let got = core.got_number();
-        between(got, core.put_number()) as usize
+        self.end.core().queued() as usize
     }
 
     /// Whether there is no item now. True to what was put before: a `put` is there for all when it returns.

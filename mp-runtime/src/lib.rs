@@ -32,8 +32,8 @@ pub use memory::{
 };
 pub use memory::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 pub use process::{
-    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, Stdio, Target,
-    TargetId, Untyped, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
+    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, StateTarget, Stdio,
+    Target, TargetId, Untyped, WorkerTarget, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
 };
 pub use shm::Atomic;
 pub use sync::{
@@ -56,7 +56,7 @@ pub mod tokio {
 pub mod __private {
     pub use inventory;
 
-    pub use crate::{Job, Never, Target, TargetId};
+    pub use crate::{Job, Never, StateTarget, Target, TargetId, WorkerTarget};
     pub use crate::{
         codec::Decoder,
         fault::Step,

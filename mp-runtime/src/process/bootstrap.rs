@@ -21,6 +21,7 @@ use super::{
     panic_hook,
     preparation::Preparation,
     registry,
+    target::Can,
 };
 use crate::{
     codec::{Decoder, Encoded, Message},
@@ -122,7 +123,13 @@ fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32
         .map_err(|error| Error::os("watch the stack", error))?;
     let entry = registry::find(&preparation.target)?;
     let position = decoder.position();
-    let ran = catch_unwind(AssertUnwindSafe(|| (entry.run)(message, position)));
+    let Can::Run { run, .. } = entry.can else {
+        return Err(Error::refused(format!(
+            "target {} runs in the workers of a pool only: it takes their state, or makes it",
+            entry.id.name()
+        )));
+    };
+    let ran = catch_unwind(AssertUnwindSafe(|| run(message, position)));
     tell(control, ran)
 }
 

@@ -62,7 +62,7 @@ pub(super) fn install(control: &'static OwnedFd) {
 }
 
 /// The panic that unwound with this payload.
-pub(super) fn take(payload: &(dyn Any + Send)) -> Panic {
+pub(crate) fn take(payload: &(dyn Any + Send)) -> Panic {
     let message = message(payload);
     match LATEST.take() {
         Some(seen) if seen.panic.message == message => seen.resolved(),

@@ -6,13 +6,13 @@ use super::target::Entry;
 use crate::error::{Error, Result};
 
 /// A target as it travels: what [`TargetId`](super::TargetId) is in the sender's program.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub(super) struct Identity {
-    pub(super) name: String,
-    pub(super) file: String,
-    pub(super) line: u32,
-    pub(super) column: u32,
-    pub(super) explicit: bool,
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Identity {
+    pub(crate) name: String,
+    file: String,
+    line: u32,
+    column: u32,
+    explicit: bool,
 }
 
 impl From<super::TargetId> for Identity {
@@ -33,7 +33,7 @@ impl Identity {
 }
 
 /// The row of a target.
-pub(super) fn find(identity: &Identity) -> Result<&'static Entry> {
+pub(crate) fn find(identity: &Identity) -> Result<&'static Entry> {
     let mut matching = entries().filter(|entry| identity.is(entry));
     let Some(found) = matching.next() else {
         let Identity { name, file, line, .. } = identity;

@@ -7,7 +7,10 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{
     codec::{Decoder, Message},
     error::Result,
-    process::outcome::Ran,
+    process::{
+        outcome::Ran,
+        perform::{self, Build, Perform, StateTarget, WorkerTarget},
+    },
 };
 
 /// A function that can run in a child process: what `#[process_target]` makes of it.
@@ -250,14 +253,37 @@ impl TargetId {
 #[derive(Debug)]
 pub struct Entry {
     pub(crate) id: TargetId,
-    pub(crate) run: fn(Message, usize) -> Ran,
+    pub(crate) can: Can,
+}
+
+/// What can be done with a target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Can {
+    /// It needs nothing but its arguments.
+    Run { run: fn(Message, usize) -> Ran, perform: Perform },
+    /// It needs the state of a worker.
+    Perform(Perform),
+    /// It makes the state of a worker.
+    Build(Build),
 }
 
 impl Entry {
-    /// The row of `T`.
+    /// The row of a target.
     #[must_use]
     pub const fn new<T: Target>() -> Self {
-        Self { id: T::ID, run: super::outcome::run::<T> }
+        Self { id: T::ID, can: Can::Run { run: super::outcome::run::<T>, perform: perform::plain::<T> } }
+    }
+
+    /// The row of a target that needs a state.
+    #[must_use]
+    pub const fn stateful<T: WorkerTarget<S>, S: 'static>() -> Self {
+        Self { id: T::ID, can: Can::Perform(perform::stateful::<T, S>) }
+    }
+
+    /// The row of a target that makes a state.
+    #[must_use]
+    pub const fn state<T: StateTarget>() -> Self {
+        Self { id: T::ID, can: Can::Build(perform::build::<T>) }
     }
 }
 

@@ -16,6 +16,7 @@ mod pages;
 mod parts;
 mod sealed;
 pub(crate) mod segments;
+pub(crate) mod words;
 
 #[cfg(any(test, feature = "faults"))]
 pub use arena::shared_census;

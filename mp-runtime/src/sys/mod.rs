@@ -14,6 +14,7 @@ pub(crate) mod clone;
 pub(crate) mod environ;
 pub(crate) mod epoll;
 mod errno;
+pub(crate) mod eventfd;
 pub(crate) mod fallocate;
 pub(crate) mod fcntl;
 pub(crate) mod fcntl_locking;

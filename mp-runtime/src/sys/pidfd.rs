@@ -8,12 +8,23 @@ use std::{
 
 use super::errno::check;
 
+/// Linux 6.9; the libc crate does not have it yet.
+const PIDFD_SIGNAL_PROCESS_GROUP: libc::c_uint = 1 << 2;
+
 /// Sends `signal` to the process. A process that has ended and was waited for is ESRCH.
 pub(crate) fn send_signal(pidfd: impl AsFd, signal: i32) -> io::Result<()> {
+    send(pidfd, signal, 0)
+}
+
+/// Sends `signal` to all processes of the group that this process leads, or has led. ESRCH: it leads none. EINVAL: Linux before 6.9.
+pub(crate) fn send_signal_to_group(pidfd: impl AsFd, signal: i32) -> io::Result<()> {
+    send(pidfd, signal, PIDFD_SIGNAL_PROCESS_GROUP)
+}
+
+fn send(pidfd: impl AsFd, signal: i32, flags: libc::c_uint) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
-    // SAFETY: the descriptor is open for the length of the call, a null siginfo is allowed, flags are 0.
-    let returned = unsafe {
-        libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, ptr::null::<libc::siginfo_t>(), 0 as libc::c_uint)
-    };
+    // SAFETY: the descriptor is open for the length of the call, a null siginfo is allowed, flags the kernel does not know are EINVAL.
+    let returned =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, ptr::null::<libc::siginfo_t>(), flags) };
     check(libc::c_int::try_from(returned).unwrap_or(0)).map(drop)
 }

@@ -30,6 +30,11 @@ pub(crate) fn reset_for_child() -> io::Result<()> {
     Ok(())
 }
 
+/// Leaves Ctrl-C to the parent.
+pub(crate) fn ignore_interrupt() -> io::Result<()> {
+    set(Signal::SIGINT, SigHandler::SigIgn)
+}
+
 fn set(signal: Signal, handler: SigHandler) -> io::Result<()> {
     let action = SigAction::new(handler, SaFlags::empty(), SigSet::empty());
     // SAFETY: neither handler is a function, so there is none that could do what a signal handler must not.

@@ -13,7 +13,10 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::stop::damaged;
-use crate::{error::Result, shm::segments::SEGMENT_WORDS};
+use crate::{
+    error::Result,
+    shm::{segments::SEGMENT_WORDS, words},
+};
 
 const RECORD: u64 = 1 << 63;
 const NEXT: u64 = 1 << 58;
@@ -120,36 +123,11 @@ pub(super) fn look(words: &[AtomicU64], at: usize) -> Result<Found> {
 /// Writes bytes, as words.
 #[inline]
 pub(super) fn store(words: &[AtomicU64], bytes: &[u8]) -> Result<()> {
-    let (whole, rest) = bytes.as_chunks::<WORD>();
-    let mut words = words.get(..bytes.len().div_ceil(WORD)).ok_or_else(damaged)?.iter();
-    for (chunk, word) in whole.iter().zip(&mut words) {
-        word.store(u64::from_ne_bytes(*chunk), Relaxed);
-    }
-    if let Some(word) = words.next() {
-        let mut last = [0; WORD];
-        last[..rest.len()].copy_from_slice(rest);
-        word.store(u64::from_ne_bytes(last), Relaxed);
-    }
-    Ok(())
+    words::store(words, bytes).ok_or_else(damaged)
 }
 
 /// Reads `length` bytes, and puts them behind those in `into`.
 #[inline]
 pub(super) fn load(words: &[AtomicU64], length: usize, into: &mut Vec<u8>) -> Result<()> {
-    /// So many at once, and as many as that even if fewer are wanted.
-    const MANY: usize = 8;
-    let count = length.div_ceil(WORD);
-    let wanted = words.get(..count).ok_or_else(damaged)?;
-    let words = words.get(..count.next_multiple_of(MANY)).unwrap_or(wanted);
-    let end = into.len() + length;
-    into.reserve(size_of_val(words));
-    let (many, rest) = words.as_chunks::<MANY>();
-    for words in many {
-        into.extend_from_slice(words.each_ref().map(|word| word.load(Relaxed).to_ne_bytes()).as_flattened());
-    }
-    for word in rest {
-        into.extend_from_slice(&word.load(Relaxed).to_ne_bytes());
-    }
-    into.truncate(end);
-    Ok(())
+    words::load(words, length, into).ok_or_else(damaged)
 }

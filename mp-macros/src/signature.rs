@@ -1,7 +1,7 @@
 //! What no function that runs in a child may be, whether it stands alone or is a job's `run`.
 
 use quote::quote;
-use syn::{Safety, Signature};
+use syn::{GenericParam, Safety, Signature};
 
 use crate::report::Report;
 
@@ -29,10 +29,13 @@ pub(crate) fn check(sig: &Signature, report: &mut Report) {
     let generics = &sig.generics;
     if let (Some(open), Some(close)) = (generics.lt_token, generics.gt_token) {
         let params = &generics.params;
-        report.error(
-            quote!(#open #params #close),
-            "a process target cannot be generic: the child finds it by name; write one target for each type, and call the generic function from it",
-        );
+        let of_types = params.iter().any(|param| !matches!(param, GenericParam::Lifetime(_)));
+        let message = if of_types {
+            "a process target cannot be generic: the child finds it by name; write one target for each type, and call the generic function from it"
+        } else {
+            "a process target has no lifetime parameters: it owns what it takes and returns; remove them"
+        };
+        report.error(quote!(#open #params #close), message);
     } else if let Some(clause) = &generics.where_clause {
         report.error(clause, "a process target has no type parameters that a `where` could be about; remove it");
     }

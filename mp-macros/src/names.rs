@@ -40,11 +40,11 @@ impl Names {
         }
     }
 
-    /// The row of the target in the table that the linker fills.
-    pub(crate) fn entry(&self, target: &TokenStream) -> TokenStream {
+    /// The row of a target in the table that the linker fills; `row` is the constructor of `Entry`, `new::<…>`.
+    pub(crate) fn entry(&self, row: &TokenStream) -> TokenStream {
         let private = &self.private;
         quote! {
-            #private::inventory::submit! { #private::Entry::new::<#target>() }
+            #private::inventory::submit! { #private::Entry::#row() }
         }
     }
 }

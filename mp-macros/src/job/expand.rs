@@ -66,7 +66,7 @@ fn target(job: &Job, names: &Names) -> TokenStream {
     let Job { name, ty, cfg, .. } = job;
     let marker = format_ident!("__{name}Target", span = Span::call_site());
     let target = quote!(#marker<#ty>);
-    let (private, id, entry) = (&names.private, names.id(name), names.entry(&target));
+    let (private, id, entry) = (&names.private, names.id(name), names.entry(&quote!(new::<#target>)));
     let args = quote_spanned!(ty.span()=> type Args = (#ty,););
     let output = match &job.returns {
         Returns::Value(written) => quote_spanned!(written.span()=> <#ty as #private::Job>::Output),

@@ -5,12 +5,12 @@
 //! for a value that is thrown away, a `let` of its name is a confusing type error, and it stands in the way of
 //! a module of the same name.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{Ident, ImplItemFn, Visibility, ext::IdentExt, spanned::Spanned};
+use syn::{Ident, ImplItemFn, Visibility, ext::IdentExt};
 
-use super::parse::Function;
-use crate::{names::Names, types};
+use super::{implement, parse::Function};
+use crate::names::Names;
 
 /// Writes the type, and what it can do.
 pub(super) fn expand(function: &Function, names: &Names) -> TokenStream {
@@ -85,20 +85,14 @@ fn body(function: &Function) -> TokenStream {
     }
 }
 
-/// What makes the type a function and a target, and the row in the table.
+/// What makes the type a function, and a target.
 fn traits(function: &Function, names: &Names) -> TokenStream {
     let Function { item, types, .. } = function;
     let (name, returned) = (&item.sig.ident, &item.sig.output);
     let ty = type_name(function);
-    let (private, id, entry) = (&names.private, names.id(name), names.entry(&quote!(#ty)));
     let shown = name.unraw().to_string();
-    let arguments: Vec<_> = (0..types.len()).map(|at| format_ident!("__argument{at}")).collect();
-    let place = sent(function);
-    let args = quote_spanned!(place=> type Args = (#(#types,)*););
-    let pointer = quote_spanned!(place=> type Target = fn(#(#types),*) #returned;);
-    let output = function.returns.output(private);
-    let output = quote_spanned!(output.span()=> type Output = #output;);
-    let call = function.returns.outcome(&quote!(Self::#name(#(#arguments),*)));
+    let pointer = quote_spanned!(function.place()=> type Target = fn(#(#types),*) #returned;);
+    let target = implement::implement(function, &ty, names);
     quote! {
         #[automatically_derived]
         impl ::core::ops::Deref for #ty {
@@ -117,28 +111,6 @@ fn traits(function: &Function, names: &Names) -> TokenStream {
             }
         }
 
-        #[automatically_derived]
-        impl #private::Target for #ty {
-            #args
-            #output
-            const ID: #private::TargetId = #id;
-
-            fn call((#(#arguments,)*): Self::Args) -> ::core::result::Result<Self::Output, ::std::process::ExitCode> {
-                #call
-            }
-        }
-
-        #entry
-    }
-}
-
-/// The place of what is to be sent. The compiler checks the arguments once, as one tuple, and points to all
-/// of it. So the tuple stands where the one argument is that is not a plain number or string; if there are
-/// several of them, or none, it stands where the whole list is.
-fn sent(function: &Function) -> Span {
-    let mut doubtful = function.types.iter().filter(|ty| !types::is_scalar(ty));
-    match (doubtful.next(), doubtful.next()) {
-        (Some(only), None) => only.span(),
-        _ => function.item.sig.paren_token.span.join(),
+        #target
     }
 }

@@ -1,8 +1,9 @@
 //! A function that becomes a target: `parse` takes it apart, `check` says what is wrong with it, `expand`
-//! writes what it becomes.
+//! writes what it becomes, with the trait that makes it a target by `implement`.
 
 mod check;
 mod expand;
+mod implement;
 mod parse;
 
 use proc_macro2::TokenStream;

@@ -1,8 +1,9 @@
 //! The parts of a sound function that the expansion needs.
 
-use syn::{FnArg, ItemFn, Type};
+use proc_macro2::Span;
+use syn::{FnArg, ItemFn, Type, spanned::Spanned};
 
-use crate::{attributes::Attributes, render::render, returns::Returns};
+use crate::{attributes::Attributes, render::render, returns::Returns, types};
 
 /// A function that has passed the checks.
 pub(super) struct Function {
@@ -25,6 +26,17 @@ impl Function {
             returns: Returns::of(&item.sig.output),
             signature: signature(&item),
             item,
+        }
+    }
+
+    /// The place of what is to be sent. The compiler checks the arguments once, as one tuple, and points to all
+    /// of it. So the tuple stands where the one argument is that is not a plain number or string; if there are
+    /// several of them, or none, it stands where the whole list is.
+    pub(super) fn place(&self) -> Span {
+        let mut doubtful = self.types.iter().filter(|ty| !types::is_scalar(ty));
+        match (doubtful.next(), doubtful.next()) {
+            (Some(only), None) => only.span(),
+            _ => self.item.sig.paren_token.span.join(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can be seen of a type without the compiler, above all whether it is owned.
 
+use std::fmt::Display;
+
 use syn::{AngleBracketedGenericArguments, GenericArgument, PathArguments, Type, TypePath, TypeReference};
 
 use crate::{render::render, report::Report};
@@ -9,49 +11,78 @@ use crate::{render::render, report::Report};
 pub(crate) struct Place {
     noun: &'static str,
     verb: &'static str,
+    /// What stands before the type itself.
+    lead: &'static str,
     /// Whether `Self` means something there.
     method: bool,
+    /// Whether it stays in its process, so that it may be what cannot be sent.
+    kept: bool,
 }
 
 impl Place {
     /// The type of an argument of a function.
-    pub(crate) const ARGUMENT: Self = Self { noun: "argument", verb: "take", method: false };
+    pub(crate) const ARGUMENT: Self = Self { noun: "argument", verb: "take", lead: "", method: false, kept: false };
     /// The type that a function returns.
-    pub(crate) const RESULT: Self = Self { noun: "result", verb: "return", method: false };
+    pub(crate) const RESULT: Self = Self { noun: "result", verb: "return", lead: "", method: false, kept: false };
     /// The type that a job returns.
-    pub(crate) const JOB_RESULT: Self = Self { noun: "result", verb: "return", method: true };
+    pub(crate) const JOB_RESULT: Self = Self { noun: "result", verb: "return", lead: "", method: true, kept: false };
     /// The type that is a job.
-    pub(crate) const JOB: Self = Self { noun: "job", verb: "hold", method: false };
+    pub(crate) const JOB: Self = Self { noun: "job", verb: "hold", lead: "", method: false, kept: false };
+    /// The type of a worker's state, behind its `&mut`.
+    pub(crate) const STATE: Self = Self { noun: "state", verb: "take", lead: "&mut ", method: false, kept: true };
+
+    /// What is wrong with a borrowed type there; then what to do.
+    fn borrowed(self, remedy: impl Display) -> String {
+        let limit = if self.kept { "stay in a worker" } else { "cross a process boundary" };
+        format!("a borrowed {} cannot {limit}; {remedy}", self.noun)
+    }
+
+    /// What becomes of it there.
+    const fn fate(self) -> &'static str {
+        if self.kept { "kept" } else { "sent" }
+    }
 }
 
-/// Reports what in a type cannot cross a process boundary, each part on its own token.
+/// Reports what in a type cannot cross a process boundary, or stay in a worker, each part on its own token.
 pub(crate) fn check(ty: &Type, place: Place, report: &mut Report) {
-    match plain(ty) {
-        Type::Slice(slice) => {
-            let remedy = format!("{} `Vec<{}>`", place.verb, render(&slice.elem));
-            report.error(ty, format_args!("the {} has no size of its own; {remedy}", place.noun));
+    match (plain(ty), without_size(ty)) {
+        (Type::TraitObject(_), _) if !place.kept => check_nested(ty, place, report),
+        (_, Some(owned)) => {
+            let Place { noun, verb, lead, .. } = place;
+            report.error(ty, format_args!("the {noun} has no size of its own; {verb} `{lead}{owned}`"));
         }
-        Type::Path(path) if path.path.is_ident("str") => {
-            report.error(ty, format_args!("the {} has no size of its own; {} `String`", place.noun, place.verb));
-        }
-        ty => check_nested(ty, place, report),
+        (Type::Reference(reference), _) => report.error(ty, borrowed(reference, place)),
+        (ty, _) => check_nested(ty, place, report),
     }
+}
+
+/// The owned type to write for one that has no size.
+fn without_size(ty: &Type) -> Option<String> {
+    Some(match plain(ty) {
+        Type::Slice(slice) => format!("Vec<{}>", render(&slice.elem)),
+        Type::Path(path) if path.path.is_ident("str") => "String".into(),
+        object @ Type::TraitObject(_) => format!("Box<{}>", render(object)),
+        _ => return None,
+    })
 }
 
 /// As [`check`], where `str` and `[T]` are allowed: `Box<str>` is owned.
 fn check_nested(ty: &Type, place: Place, report: &mut Report) {
-    let Place { noun, verb, .. } = place;
+    let Place { verb, kept, .. } = place;
     match plain(ty) {
-        Type::Reference(reference) => {
-            report.error(ty, format_args!("a borrowed {noun} cannot cross a process boundary; {verb} {}", owned(reference, verb)));
+        Type::Reference(TypeReference { lifetime: Some(lifetime), elem, .. }) if kept && lifetime.ident == "static" => {
+            check_nested(elem, place, report);
         }
+        Type::Reference(reference) => report.error(ty, borrowed(reference, place)),
+        Type::Ptr(_) | Type::FnPtr(_) | Type::TraitObject(_) if kept => {}
         Type::Ptr(_) => report.error(ty, format_args!("a raw pointer means nothing in another process; {verb} the value it points to")),
         Type::FnPtr(_) => report
             .error(ty, "a function pointer means nothing in another process; take an enum, and choose the function by it in the target"),
-        Type::ImplTrait(_) => report.error(ty, format_args!("`impl Trait` hides the type that is to be sent; {verb} a named type")),
+        Type::ImplTrait(_) => report
+            .error(ty, format_args!("`impl Trait` hides the type that is to be {}; {verb} a named type", place.fate())),
         Type::TraitObject(_) => report
             .error(ty, format_args!("a trait object cannot be rebuilt in another process; {verb} an enum of the types it may be")),
-        Type::Infer(_) => report.error(ty, "the type of what is sent must be known; write it out"),
+        Type::Infer(_) => report.error(ty, format_args!("the type of what is {} must be known; write it out", place.fate())),
         Type::Array(array) => check_nested(&array.elem, place, report),
         Type::Slice(slice) => check_nested(&slice.elem, place, report),
         Type::Tuple(tuple) => tuple.elems.iter().for_each(|element| check_nested(element, place, report)),
@@ -84,10 +115,7 @@ fn check_path(path: &TypePath, place: Place, report: &mut Report) {
                         cow if cow == "Cow" => format!("{} the owned type, or `Cow<'static, …>`", place.verb),
                         other => format!("{} an owned type in place of `{other}<{lifetime}>`", place.verb),
                     };
-                    report.error(
-                        lifetime,
-                        format_args!("a borrowed {} cannot cross a process boundary; {remedy}", place.noun),
-                    );
+                    report.error(lifetime, place.borrowed(remedy));
                 }
                 GenericArgument::Type(ty) => check_nested(ty, place, report),
                 GenericArgument::AssocType(binding) => check_nested(&binding.ty, place, report),
@@ -97,11 +125,20 @@ fn check_path(path: &TypePath, place: Place, report: &mut Report) {
     }
 }
 
+/// What is wrong with a borrowed type, and what to write in its place.
+pub(crate) fn borrowed(reference: &TypeReference, place: Place) -> String {
+    place.borrowed(remedy(reference, place))
+}
+
+/// What to write in place of a borrowed type.
+pub(crate) fn remedy(reference: &TypeReference, place: Place) -> String {
+    format!("{} {}", place.verb, owned(reference, place))
+}
+
 /// The owned type to write for a borrowed one.
-fn owned(reference: &TypeReference, verb: &str) -> String {
+fn owned(reference: &TypeReference, place: Place) -> String {
     let owned = match plain(&reference.elem) {
-        Type::Slice(slice) => format!("Vec<{}>", render(&slice.elem)),
-        Type::TraitObject(_) => return "an enum of the types it may be".into(),
+        Type::TraitObject(_) if !place.kept => return "an enum of the types it may be".into(),
         Type::Path(path) => match path.path.segments.last().map(|segment| segment.ident.to_string()).as_deref() {
             Some("str") => "String".into(),
             Some("Path") => "PathBuf".into(),
@@ -109,12 +146,19 @@ fn owned(reference: &TypeReference, verb: &str) -> String {
             Some("CStr") => "CString".into(),
             _ => render(path),
         },
-        other => render(other),
+        other => without_size(other).unwrap_or_else(|| render(other)),
     };
-    if reference.mutability.is_some() && verb != "return" {
+    if reference.mutability.is_some() && place.verb != "return" && !place.kept {
         return format!("`{owned}` and return it changed: the child works on a copy");
     }
     format!("`{owned}`")
+}
+
+/// Whether it is a name, and not of a type that is known to have no size.
+pub(crate) fn is_sized_path(ty: &Type) -> bool {
+    const UNSIZED: [&str; 4] = ["str", "Path", "OsStr", "CStr"];
+    let Type::Path(path) = plain(ty) else { return false };
+    path.path.segments.last().is_some_and(|last| UNSIZED.iter().all(|name| last.ident != name))
 }
 
 /// Whether serde can surely write and read it: a number, a `bool`, a `char` or a `String`.

@@ -1,11 +1,13 @@
 //! What a function must be so that a child can run it by name.
 
-use syn::{FnArg, ItemFn, Pat, PatType, ReturnType};
+use syn::{FnArg, ItemFn, Pat, PatType, ReturnType, Type};
 
+use super::state;
 use crate::{
+    attributes,
     report::Report,
     signature,
-    types::{self, Place},
+    types::{self, Place, plain},
 };
 
 /// As many as serde writes and reads in one tuple.
@@ -21,16 +23,20 @@ pub(super) fn check(item: &ItemFn, report: &mut Report) {
         );
     }
     signature::check(sig, report);
-    for input in &sig.inputs {
+    for (at, input) in sig.inputs.iter().enumerate() {
         match input {
             FnArg::Receiver(receiver) => report.error(
                 receiver,
                 "a process target takes no `self`; annotate a function outside the `impl`, or `impl Job` with `fn run(self)`",
             ),
-            FnArg::Typed(argument) => check_argument(item, argument, report),
+            FnArg::Typed(argument) => {
+                check_pattern(item, argument, report);
+                check_type(item, at, &argument.ty, report);
+            }
         }
     }
-    if let Some(extra) = sig.inputs.iter().nth(MOST_ARGUMENTS) {
+    let states = usize::from(state::lent(sig).is_some());
+    if let Some(extra) = sig.inputs.iter().nth(states + MOST_ARGUMENTS) {
         report.error(
             extra,
             format_args!("a process target takes up to {MOST_ARGUMENTS} arguments; make them the fields of a struct, and annotate `impl Job` for it"),
@@ -41,8 +47,8 @@ pub(super) fn check(item: &ItemFn, report: &mut Report) {
     }
 }
 
-fn check_argument(item: &ItemFn, argument: &PatType, report: &mut Report) {
-    if let Some(cfg) = crate::attributes::cfg(&argument.attrs).next() {
+fn check_pattern(item: &ItemFn, argument: &PatType, report: &mut Report) {
+    if let Some(cfg) = attributes::cfg(&argument.attrs).next() {
         report.error(cfg, "an argument of a process target is there in every build; put the `#[cfg]` on the function");
     }
     if let Pat::Ident(pattern) = &*argument.pat
@@ -50,5 +56,15 @@ fn check_argument(item: &ItemFn, argument: &PatType, report: &mut Report) {
     {
         report.error(&pattern.ident, "an argument cannot have the name of its process target; rename one of them");
     }
-    types::check(&argument.ty, Place::ARGUMENT, report);
+}
+
+/// The type of the argument at that place in the list.
+fn check_type(item: &ItemFn, at: usize, ty: &Type, report: &mut Report) {
+    match plain(ty) {
+        Type::Reference(reference) if at == 0 && reference.mutability.is_some() => {
+            state::check_lent(reference, report);
+        }
+        Type::Reference(reference) => report.error(ty, state::not_lent(&item.sig, at, reference)),
+        _ => types::check(ty, Place::ARGUMENT, report),
+    }
 }

@@ -38,8 +38,8 @@ fn type_name(function: &Function) -> Ident {
     format_ident!("__{}", function.item.sig.ident.unraw())
 }
 
-/// The value that has the function's name, docs and visibility, and its type. They stand at the function's
-/// place, which the compiler shows where it speaks of them.
+/// The value that has the function's name, docs and visibility, and its type. They stand at the place that the
+/// compiler is to show where it speaks of them: the value at the function, the type where its role is told.
 fn value(function: &Function) -> TokenStream {
     let Function { item, attributes, signature, .. } = function;
     let (cfg, docs, more) = (&attributes.cfg, &attributes.docs, &attributes.target);
@@ -47,7 +47,7 @@ fn value(function: &Function) -> TokenStream {
     let shown = format!("*Process target:* `{signature}`");
     let (vis, name, ty) = (&item.vis, &item.sig.ident, type_name(function));
     let span = item.sig.fn_token.span;
-    let structure = quote_spanned!(span=> struct #ty {});
+    let structure = quote_spanned!(function.role_span()=> struct #ty {});
     let value = quote_spanned!(span=> static #name: #ty = #ty {};);
     quote! {
         #(#cfg)*
@@ -79,7 +79,7 @@ fn body(function: &Function) -> TokenStream {
         block: (*item.block).clone(),
     };
     quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn)]
+        #[allow(clippy::needless_pass_by_value, clippy::missing_const_for_fn, clippy::ptr_arg)]
         impl #ty {
             #body
         }

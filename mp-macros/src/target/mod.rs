@@ -1,10 +1,11 @@
 //! A function that becomes a target: `parse` takes it apart, `check` says what is wrong with it, `expand`
-//! writes what it becomes, with the trait that makes it a target by `implement`.
+//! writes what it becomes, with the trait of its role by `implement`; `state` knows the states of workers.
 
 mod check;
 mod expand;
 mod implement;
 mod parse;
+mod state;
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;

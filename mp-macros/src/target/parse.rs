@@ -3,14 +3,24 @@
 use proc_macro2::Span;
 use syn::{FnArg, ItemFn, Type, spanned::Spanned};
 
+use super::state;
 use crate::{attributes::Attributes, render::render, returns::Returns, types};
+
+/// Who calls a target, and with what.
+pub(super) enum Role {
+    /// Whoever is asked to: it needs nothing but its arguments.
+    Plain,
+    /// A worker whose state is of this type; the first argument lends it.
+    Stateful(Box<Type>),
+}
 
 /// A function that has passed the checks.
 pub(super) struct Function {
     /// As the user wrote it.
     pub(super) item: ItemFn,
     pub(super) attributes: Attributes,
-    /// The types of the arguments.
+    pub(super) role: Role,
+    /// The types of the arguments, with that of the state.
     pub(super) types: Vec<Type>,
     pub(super) returns: Returns,
     /// The signature, for the docs.
@@ -20,7 +30,12 @@ pub(super) struct Function {
 impl Function {
     /// Takes the function apart.
     pub(super) fn parse(item: ItemFn) -> Self {
+        let role = match state::lent(&item.sig) {
+            Some(lent) => Role::Stateful(lent.elem.clone()),
+            None => Role::Plain,
+        };
         Self {
+            role,
             attributes: Attributes::sort(&item.attrs),
             types: arguments(&item).map(|(_, ty)| ty.clone()).collect(),
             returns: Returns::of(&item.sig.output),
@@ -29,11 +44,25 @@ impl Function {
         }
     }
 
+    /// The types of what is sent: of all arguments but the state.
+    pub(super) fn sent(&self) -> &[Type] {
+        let states = usize::from(matches!(self.role, Role::Stateful(_)));
+        self.types.get(states..).unwrap_or_default()
+    }
+
+    /// The place that tells why not every child can run it, or that of the function.
+    pub(super) fn role_span(&self) -> Span {
+        match &self.role {
+            Role::Plain => self.item.sig.fn_token.span,
+            Role::Stateful(state) => state.span(),
+        }
+    }
+
     /// The place of what is to be sent. The compiler checks the arguments once, as one tuple, and points to all
     /// of it. So the tuple stands where the one argument is that is not a plain number or string; if there are
     /// several of them, or none, it stands where the whole list is.
     pub(super) fn place(&self) -> Span {
-        let mut doubtful = self.types.iter().filter(|ty| !types::is_scalar(ty));
+        let mut doubtful = self.sent().iter().filter(|ty| !types::is_scalar(ty));
         match (doubtful.next(), doubtful.next()) {
             (Some(only), None) => only.span(),
             _ => self.item.sig.paren_token.span.join(),

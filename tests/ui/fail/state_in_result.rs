@@ -1,0 +1,10 @@
+use multiprocess as mp;
+
+struct Model(u64);
+
+#[mp::process_target]
+fn best(model: &mut Model) -> &u64 {
+    &model.0
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use multiprocess as mp;
+
+#[mp::process_target]
+fn next(numbers: &mut impl Iterator<Item = u64>) -> Option<u64> {
+    numbers.next()
+}
+
+fn main() {}

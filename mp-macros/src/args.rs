@@ -1,6 +1,6 @@
-//! The attribute's own arguments: `name = "…"` and `crate = path`.
+//! The attribute's own arguments: `name = "…"`, `crate = path` and `worker_state`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use syn::{
     Expr, ExprLit, ExprPath, Ident, Lit, LitStr, Path, Token,
     ext::IdentExt,
@@ -16,6 +16,8 @@ pub(crate) struct Args {
     pub(crate) name: Option<LitStr>,
     /// `crate = path`: where the `multiprocess` crate is found.
     pub(crate) krate: Path,
+    /// `worker_state`, as it stands there: the result becomes the state of a pool's worker.
+    pub(crate) worker_state: Option<Ident>,
 }
 
 impl Args {
@@ -23,6 +25,7 @@ impl Args {
     pub(crate) fn parse(tokens: TokenStream, report: &mut Report) -> Self {
         let mut name = Slot::new("name");
         let mut krate = Slot::new("crate");
+        let mut worker_state = Slot::new("worker_state");
         let options = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let key = input.call(Ident::parse_any)?;
@@ -33,10 +36,16 @@ impl Args {
                     }
                     "name" => name.fill(&key, text(input)?, report),
                     "crate" => krate.fill(&key, path(input)?, report),
+                    "worker_state" => {
+                        worker_state.fill(&key, Ok(key.clone()), report);
+                        alone(input, report)?;
+                    }
                     other => {
                         report.error(
                             &key,
-                            format_args!("unknown option `{other}`; the options are `name = \"…\"` and `crate = path`"),
+                            format_args!(
+                                "unknown option `{other}`; the options are `name = \"…\"`, `crate = path` and `worker_state`"
+                            ),
                         );
                         skip(input)?;
                     }
@@ -50,7 +59,11 @@ impl Args {
         if let Err(error) = options.parse2(tokens) {
             report.push(error);
         }
-        Self { name: name.value, krate: krate.value.unwrap_or_else(|| parse_quote!(::multiprocess)) }
+        Self {
+            name: name.value,
+            krate: krate.value.unwrap_or_else(|| parse_quote!(::multiprocess)),
+            worker_state: worker_state.value,
+        }
     }
 }
 
@@ -107,10 +120,20 @@ fn value(input: ParseStream<'_>) -> syn::Result<Expr> {
     input.parse()
 }
 
-/// Goes past an unknown option, whatever follows its name.
-fn skip(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() && !input.peek(Token![,]) {
-        input.parse::<proc_macro2::TokenTree>()?;
+/// Reports what follows an option that is a word and no more.
+fn alone(input: ParseStream<'_>, report: &mut Report) -> syn::Result<()> {
+    let extra = skip(input)?;
+    if !extra.is_empty() {
+        report.error(extra, "the option `worker_state` takes no value; write the word alone");
     }
     Ok(())
+}
+
+/// Goes past whatever follows the name of an option.
+fn skip(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut skipped = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        skipped.extend([input.parse::<TokenTree>()?]);
+    }
+    Ok(skipped)
 }

@@ -11,10 +11,11 @@ const WANTED: &str = "`#[process_target]` belongs on a function, or on an `impl`
 /// Expands the attribute. Mistakes come first, then the item, whatever is wrong with it.
 pub(crate) fn expand(args: TokenStream, item: TokenStream) -> TokenStream {
     let mut report = Report::default();
-    let names = Names::new(&Args::parse(args, &mut report));
+    let args = Args::parse(args, &mut report);
+    let names = Names::new(&args);
     let expanded = match syn::parse2(item.clone()) {
-        Ok(Item::Fn(function)) => target::expand(function, &names, &mut report),
-        Ok(Item::Impl(block)) => job::expand(block, &names, &mut report),
+        Ok(Item::Fn(function)) => target::expand(function, &args, &names, &mut report),
+        Ok(Item::Impl(block)) => job::expand(block, &args, &names, &mut report),
         Ok(other) => {
             refuse(&other, &mut report);
             item

@@ -30,6 +30,8 @@ impl Place {
     pub(crate) const JOB: Self = Self { noun: "job", verb: "hold", lead: "", method: false, kept: false };
     /// The type of a worker's state, behind its `&mut`.
     pub(crate) const STATE: Self = Self { noun: "state", verb: "take", lead: "&mut ", method: false, kept: true };
+    /// The type of a worker's state, where a function makes it.
+    pub(crate) const MADE_STATE: Self = Self { noun: "state", verb: "return", lead: "", method: false, kept: true };
 
     /// What is wrong with a borrowed type there; then what to do.
     fn borrowed(self, remedy: impl Display) -> String {

@@ -5,6 +5,7 @@ use syn::{FnArg, ItemImpl, Receiver, ReceiverKind, ReturnType, Signature, Type, 
 
 use super::parse;
 use crate::{
+    args::Args,
     attributes,
     report::Report,
     signature,
@@ -12,7 +13,10 @@ use crate::{
 };
 
 /// Reports everything that keeps `item` from being a job.
-pub(super) fn check(item: &ItemImpl, report: &mut Report) {
+pub(super) fn check(item: &ItemImpl, args: &Args, report: &mut Report) {
+    if let Some(option) = &args.worker_state {
+        report.error(option, "a job cannot make the state of a worker; write a function that does, and annotate it");
+    }
     check_header(item, report);
     let Some(run) = parse::run(item) else {
         report.error(&item.self_ty, "a job does its work in `fn run(self)`, and this `impl` has none; add it");

@@ -10,12 +10,12 @@ use quote::{ToTokens, quote};
 use syn::ItemImpl;
 
 use self::parse::Job;
-use crate::{attributes, names::Names, report::Report};
+use crate::{args::Args, attributes, names::Names, report::Report};
 
 /// Expands `impl Job for …` or an inherent `impl`, or gives it back unchanged where it cannot be a job.
-pub(crate) fn expand(mut item: ItemImpl, names: &Names, report: &mut Report) -> TokenStream {
+pub(crate) fn expand(mut item: ItemImpl, args: &Args, names: &Names, report: &mut Report) -> TokenStream {
     attributes::take_repeated(&mut item.attrs, report);
-    if report.clean(|report| check::check(&item, report))
+    if report.clean(|report| check::check(&item, args, report))
         && let Some(job) = Job::parse(&item)
     {
         expand::expand(item, &job, names)

@@ -4,6 +4,7 @@ use syn::{FnArg, ItemFn, Pat, PatType, ReturnType, Type};
 
 use super::state;
 use crate::{
+    args::Args,
     attributes,
     report::Report,
     signature,
@@ -14,7 +15,7 @@ use crate::{
 const MOST_ARGUMENTS: usize = 16;
 
 /// Reports everything that keeps `item` from being a target.
-pub(super) fn check(item: &ItemFn, report: &mut Report) {
+pub(super) fn check(item: &ItemFn, args: &Args, report: &mut Report) {
     let sig = &item.sig;
     if sig.ident == "main" {
         report.error(
@@ -23,6 +24,7 @@ pub(super) fn check(item: &ItemFn, report: &mut Report) {
         );
     }
     signature::check(sig, report);
+    let maker = args.worker_state.is_some();
     for (at, input) in sig.inputs.iter().enumerate() {
         match input {
             FnArg::Receiver(receiver) => report.error(
@@ -31,7 +33,7 @@ pub(super) fn check(item: &ItemFn, report: &mut Report) {
             ),
             FnArg::Typed(argument) => {
                 check_pattern(item, argument, report);
-                check_type(item, at, &argument.ty, report);
+                check_type(item, at, &argument.ty, maker, report);
             }
         }
     }
@@ -42,7 +44,9 @@ pub(super) fn check(item: &ItemFn, report: &mut Report) {
             format_args!("a process target takes up to {MOST_ARGUMENTS} arguments; make them the fields of a struct, and annotate `impl Job` for it"),
         );
     }
-    if let ReturnType::Type(_, ty) = &sig.output {
+    if maker {
+        state::check_made(sig, report);
+    } else if let ReturnType::Type(_, ty) = &sig.output {
         types::check(ty, Place::RESULT, report);
     }
 }
@@ -59,12 +63,16 @@ fn check_pattern(item: &ItemFn, argument: &PatType, report: &mut Report) {
 }
 
 /// The type of the argument at that place in the list.
-fn check_type(item: &ItemFn, at: usize, ty: &Type, report: &mut Report) {
+fn check_type(item: &ItemFn, at: usize, ty: &Type, maker: bool, report: &mut Report) {
     match plain(ty) {
         Type::Reference(reference) if at == 0 && reference.mutability.is_some() => {
-            state::check_lent(reference, report);
+            if maker {
+                report.error(ty, "a worker has no state before this function has made it; take owned arguments");
+            } else {
+                state::check_lent(reference, report);
+            }
         }
-        Type::Reference(reference) => report.error(ty, state::not_lent(&item.sig, at, reference)),
+        Type::Reference(reference) if !maker => report.error(ty, state::not_lent(&item.sig, at, reference)),
         _ => types::check(ty, Place::ARGUMENT, report),
     }
 }

@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Ident, Type, spanned::Spanned};
 
-use super::parse::{Function, Role};
+use super::{
+    parse::{Function, Role},
+    state::Made,
+};
 use crate::names::Names;
 
 /// Writes the `impl` for the type `ty` of the function's target, and the row.
@@ -13,6 +16,7 @@ pub(super) fn implement(function: &Function, ty: &Ident, names: &Names) -> Token
     let (implementation, row) = match &function.role {
         Role::Plain => (target.plain(), quote!(new::<#ty>)),
         Role::Stateful(state) => (target.stateful(state), quote!(stateful::<#ty, #state>)),
+        Role::Maker(made, _) => (target.maker(made), quote!(state::<#ty>)),
     };
     let entry = names.entry(&row);
     quote! {
@@ -81,6 +85,24 @@ impl<'a> Target<'a> {
             }
         };
         let block = quote_spanned!(function.role_span()=> impl #private::WorkerTarget<#state> for #ty { #content });
+        quote!(#[automatically_derived] #block)
+    }
+
+    /// `StateTarget`: what a worker starts with.
+    fn maker(&self, made: &Made) -> TokenStream {
+        let Self { function, ty, private, common, arguments } = self;
+        let (name, state) = (&function.item.sig.ident, &made.state);
+        let call = made.outcome(&quote!(Self::#name(#(#arguments),*)));
+        let made = quote_spanned!(state.span()=> type State = #state;);
+        let content = quote! {
+            #common
+            #made
+
+            fn build((#(#arguments,)*): Self::Args) -> ::core::result::Result<Self::State, ::std::string::String> {
+                #call
+            }
+        };
+        let block = quote_spanned!(function.role_span()=> impl #private::StateTarget for #ty { #content });
         quote!(#[automatically_derived] #block)
     }
 

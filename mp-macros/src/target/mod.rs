@@ -12,13 +12,13 @@ use quote::ToTokens;
 use syn::ItemFn;
 
 use self::parse::Function;
-use crate::{attributes, names::Names, report::Report};
+use crate::{args::Args, attributes, names::Names, report::Report};
 
 /// Expands a function, or gives it back unchanged where it cannot be a target.
-pub(crate) fn expand(mut item: ItemFn, names: &Names, report: &mut Report) -> TokenStream {
+pub(crate) fn expand(mut item: ItemFn, args: &Args, names: &Names, report: &mut Report) -> TokenStream {
     attributes::take_repeated(&mut item.attrs, report);
-    if report.clean(|report| check::check(&item, report)) {
-        expand::expand(&Function::parse(item), names)
+    if report.clean(|report| check::check(&item, args, report)) {
+        expand::expand(&Function::parse(item, args), names)
     } else {
         item.into_token_stream()
     }

@@ -1,10 +1,15 @@
-//! The state of a pool's worker: a target's first argument can lend it.
+//! The state of a pool's worker: a target's first argument can lend it, and `worker_state` makes it.
 
-use syn::{FnArg, Signature, Type, TypeReference};
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{
+    FnArg, GenericArgument, PathArguments, ReturnType, Signature, Type, TypePath, TypeReference, spanned::Spanned,
+};
 
 use crate::{
     render::render,
     report::Report,
+    returns::Returns,
     types::{self, Place, plain},
 };
 
@@ -40,4 +45,80 @@ pub(super) fn not_lent(sig: &Signature, at: usize, reference: &TypeReference) ->
         (1.., Some(_)) => format!("only the first argument can be `&mut`, as the state of a worker; {remedy}"),
         _ => borrowed,
     }
+}
+
+/// Reports why the result cannot be kept as a state.
+pub(super) fn check_made(sig: &Signature, report: &mut Report) {
+    const REMEDY: &str = "return what the worker is to keep";
+    let ReturnType::Type(_, ty) = &sig.output else {
+        report.error(&sig.ident, format_args!("a function that makes the state of a worker has a result; {REMEDY}"));
+        return;
+    };
+    if let Some([_, error]) = result(ty).as_deref()
+        && let Type::ImplTrait(_) = plain(error)
+    {
+        report.error(error, "`impl Trait` hides the type of the error; return a named type");
+    }
+    let state = Made::of(&sig.output).state;
+    match (Returns::of_type(&state), plain(&state)) {
+        (Returns::Never, _) => {
+            report.error(&state, format_args!("a function that never returns makes no state of a worker; {REMEDY}"));
+        }
+        (Returns::ExitCode, _) => {
+            report
+                .error(&state, format_args!("an exit code is no state of a worker; {REMEDY}, or `Result<…, String>`"));
+        }
+        (_, Type::Tuple(tuple)) if tuple.elems.is_empty() => {
+            report.error(&state, format_args!("`()` is no state of a worker; {REMEDY}"));
+        }
+        _ => types::check(&state, Place::MADE_STATE, report),
+    }
+}
+
+/// What a function with `worker_state` makes.
+pub(super) struct Made {
+    pub(super) state: Type,
+    /// Where the function can fail: the place of the error's type, or of what hides it.
+    error: Option<Span>,
+}
+
+impl Made {
+    /// Takes the result apart: of a `Result` it is the value that is kept.
+    pub(super) fn of(output: &ReturnType) -> Self {
+        let ReturnType::Type(_, ty) = output else {
+            return Self { state: syn::parse_quote!(()), error: None };
+        };
+        match result(ty).as_deref() {
+            Some([state]) => Self { state: (*state).clone(), error: Some(ty.span()) },
+            Some([state, error]) => Self { state: (*state).clone(), error: Some(error.span()) },
+            _ => Self { state: (**ty).clone(), error: None },
+        }
+    }
+
+    /// The body of `StateTarget::build`, where `call` calls the user's function. The error becomes text at the
+    /// place of its type, where the compiler then speaks of one that has no text.
+    pub(super) fn outcome(&self, call: &TokenStream) -> TokenStream {
+        match self.error {
+            None => quote!(::core::result::Result::Ok(#call)),
+            Some(error) => {
+                let text = quote_spanned!(error=> |__error| ::std::string::ToString::to_string(&__error));
+                quote!(::core::result::Result::map_err(#call, #text))
+            }
+        }
+    }
+}
+
+/// The type arguments of a `Result`, however it is reached.
+fn result(ty: &Type) -> Option<Vec<&Type>> {
+    let Type::Path(TypePath { qself: None, path, .. }) = plain(ty) else { return None };
+    let last = path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    arguments
+        .args
+        .iter()
+        .map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
+        .collect()
 }

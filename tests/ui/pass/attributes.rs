@@ -22,7 +22,33 @@ pub fn Square(mut x: u64) -> u64 {
 #[expect(unused_variables)]
 fn expected(#[allow(unused)] a: u8, b: u8) {}
 
+struct Model(u64);
+
+/// Makes the state.
+#[must_use]
+#[mp::process_target(worker_state)]
+#[inline(never)]
+#[cfg(all())]
+#[allow(non_snake_case)]
+#[track_caller]
+fn Open(#[allow(unused)] path: String) -> Model {
+    #![allow(unused_variables)]
+    let unused = 1;
+    Model(path.len() as u64)
+}
+
+/// Uses it.
+#[must_use]
+#[mp::process_target]
+#[cold]
+#[cfg(all())]
+#[expect(unused_variables)]
+fn look(#[allow(unused_mut)] mut model: &mut Model, unused: u8) -> u64 {
+    model.0
+}
+
 fn main() {
+    assert_eq!(look(&mut Open("path".into()), 1), 4);
     assert_eq!(Square(3), 9);
     expected(1, 2);
 }

@@ -14,6 +14,20 @@ fn absent(_: ThisTypeIsNowhere) {}
 #[cfg(all())]
 fn present() {}
 
+#[mp::process_target]
+#[cfg(any())]
+fn absent(_: &mut ThisTypeIsNowhere) {}
+
+#[mp::process_target(worker_state)]
+#[cfg(any())]
+fn absent() -> ThisTypeIsNowhere {}
+
+#[cfg_attr(all(), mp::process_target(worker_state))]
+#[cfg(all())]
+fn made() -> u8 {
+    3
+}
+
 struct Nothing;
 
 #[mp::process_target]
@@ -24,6 +38,7 @@ impl mp::Job for Nothing {
 
 fn main() {
     present();
+    let _: fn() -> u8 = *made;
     let _ = mp::Process::new(present, ());
     let _ = Nothing;
 }

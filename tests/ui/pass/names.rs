@@ -57,6 +57,22 @@ impl mp::Job for Work {
 }
 
 #[mp::process_target]
+fn state(this: &mut u8, args: u8) -> u8 {
+    *this += args;
+    *this
+}
+
+#[mp::process_target(worker_state)]
+fn error(args: u8) -> Result<u8, String> {
+    Err(args.to_string())
+}
+
+#[mp::process_target(worker_state)]
+fn build(r#fn: u8) -> u8 {
+    r#fn
+}
+
+#[mp::process_target]
 fn patterns((a, b): (u8, u8), [c, _]: [u8; 2], mut d: Vec<u8>, _: u8) -> u8 {
     d.push(a + b + c);
     d[0]
@@ -72,6 +88,8 @@ fn main() {
     formatter();
     f();
     job();
+    assert_eq!(state(&mut build(1), 1), 2);
+    assert!(error(1).is_err());
     mp::Job::run(Work);
     assert_eq!(patterns((1, 1), [1, 1], vec![], 1), 3);
     let _ = mp::Process::new(patterns, ((1, 1), [1, 1], vec![], 1));

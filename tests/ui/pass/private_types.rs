@@ -10,6 +10,18 @@ fn work(private: Private) -> Private {
     private
 }
 
+struct State(u8);
+
+#[mp::process_target(worker_state)]
+fn open() -> State {
+    State(1)
+}
+
+#[mp::process_target]
+fn look(state: &mut State) -> Private {
+    Private(state.0)
+}
+
 pub mod inner {
     use multiprocess as mp;
 
@@ -37,6 +49,7 @@ pub mod inner {
 }
 
 fn main() {
+    assert_eq!(look(&mut open()).0, 1);
     assert_eq!(work(Private(1)).0, 1);
     assert_eq!(inner::work(inner::CrateWide(1)).0, 1);
     inner::run();

@@ -27,7 +27,21 @@ impl Job for Power {
     }
 }
 
+struct Counter(u64);
+
+#[process_target(crate = deps::renamed, worker_state)]
+fn start_at(first: u64) -> Result<Counter, String> {
+    Ok(Counter(first))
+}
+
+#[process_target(crate = deps::renamed)]
+fn next(counter: &mut Counter) -> u64 {
+    counter.0 += 1;
+    counter.0
+}
+
 fn main() {
+    assert_eq!(next(&mut start_at(3).unwrap()), 4);
     assert_eq!(square(3), 9);
     assert_eq!(named.id().name(), "explicit");
     assert!(square.id().name().ends_with("::square"));

@@ -9,6 +9,7 @@ mod shadows {
     pub struct String;
     pub struct Vec;
     pub struct ExitCode;
+    pub trait ToString {}
     pub struct Target;
     pub struct Deref;
     pub struct Args;
@@ -58,7 +59,27 @@ impl mp::Job for Work {
     fn run(self) {}
 }
 
+struct Counter(u64);
+
+#[mp::process_target]
+fn next(counter: &mut Counter) -> u64 {
+    counter.0 += 1;
+    counter.0
+}
+
+#[mp::process_target(worker_state)]
+fn start_at(first: u64) -> ::std::result::Result<Counter, ::std::string::String> {
+    ::std::result::Result::Ok(Counter(first))
+}
+
+#[mp::process_target(worker_state)]
+fn shadow() -> Result {
+    Result
+}
+
 fn main() {
+    assert_eq!(next(&mut start_at(3).unwrap()), 4);
+    let _: fn() -> Result = *shadow;
     assert_eq!(square(3, ::std::string::String::new()), 9);
     let _ = exit();
     mp::Job::run(Work);

@@ -82,7 +82,42 @@ impl Inherent {
     }
 }
 
+/// A state.
+#[derive(Debug)]
+pub struct Counter {
+    count: u64,
+    log: Vec<String>,
+}
+
+/// Makes it.
+///
+/// # Errors
+///
+/// Not here.
+#[mp::process_target(worker_state)]
+pub fn start_at(count: u64) -> Result<Counter, std::fmt::Error> {
+    Ok(Counter { count, log: Vec::new() })
+}
+
+/// Uses it.
+#[mp::process_target]
+pub fn log(counter: &mut Counter, text: String) -> u64 {
+    counter.log.push(text);
+    counter.count
+}
+
+#[mp::process_target]
+fn sort(list: &mut Vec<u64>) {
+    list.sort_unstable();
+}
+
 fn main() {
+    let mut list = vec![2, 1];
+    sort(&mut list);
+    if let Ok(mut counter) = start_at(list[0]) {
+        assert_eq!(log(&mut counter, String::new()), 1);
+    }
+
     #[mp::process_target]
     fn local() {}
 

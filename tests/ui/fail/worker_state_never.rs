@@ -1,0 +1,8 @@
+use multiprocess as mp;
+
+#[mp::process_target(worker_state)]
+fn open(path: String) -> ! {
+    panic!("{path}")
+}
+
+fn main() {}

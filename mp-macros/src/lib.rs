@@ -82,11 +82,54 @@ use proc_macro::TokenStream;
 ///
 /// `impl Power { fn run(self) -> u64 { … } }`, without the trait, does the same.
 ///
+/// # Worker state
+///
+/// What takes long to make, a model or a connection, the workers of a pool keep from call to call. A function with
+/// the option `worker_state` makes it, once in each worker, and a function whose first argument is `&mut State` is
+/// lent it. The state never leaves its worker, so it need be nothing that serde can write.
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// struct Model {
+///     weights: Vec<f64>,
+///     predictions: u64,
+/// }
+///
+/// #[mp::process_target(worker_state)]
+/// fn open(size: usize) -> Result<Model, String> {
+///     if size == 0 {
+///         return Err("a model without weights predicts nothing".into());
+///     }
+///     Ok(Model { weights: vec![0.5; size], predictions: 0 })
+/// }
+///
+/// #[mp::process_target]
+/// fn predict(model: &mut Model, x: f64) -> (f64, u64) {
+///     model.predictions += 1;
+///     (model.weights.iter().map(|weight| weight * x).sum(), model.predictions)
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let pool = mp::Pool::builder().workers(1).worker_state(open, (4,)).build()?;
+/// assert_eq!(pool.call(predict, (3.0,))?, (6.0, 1));
+/// assert_eq!(pool.call(predict, (1.0,))?, (2.0, 2));
+///
+/// let mut model = open(2).unwrap();
+/// assert_eq!(predict(&mut model, 3.0), (3.0, 1)); // here, without a worker
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Of a function that returns a `Result`, written with this name, the value is the state, and the text of the error
+/// says why there is none.
+///
 /// # Options
 ///
 /// - `name = "…"`: the target's name. Without it, the name is the path of the function, or of the job's
 ///   type. A name that is written out must be the only one of its kind in the program.
 /// - `crate = path`: where the `multiprocess` crate is found, for a crate that re-exports it.
+/// - `worker_state`: the function makes the [state](#worker-state) of a pool's workers.
 ///
 /// ```
 /// mod deps {
@@ -107,8 +150,8 @@ use proc_macro::TokenStream;
 /// # What is refused
 ///
 /// What cannot cross a process boundary, on the token that says so and with what to write in its place:
-/// borrowed arguments and results, `self` in a function, generics, `impl Trait`, trait objects, raw and
-/// function pointers, `async`, `const`, `unsafe`, `extern`, and more than 16 arguments.
+/// borrowed arguments but for a worker's state, borrowed results, `self` in a function, generics, `impl Trait`,
+/// trait objects, raw and function pointers, `async`, `const`, `unsafe`, `extern`, and more than 16 arguments.
 ///
 /// ```compile_fail
 /// use multiprocess as mp;

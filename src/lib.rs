@@ -39,6 +39,7 @@
 //! | start it | [`spawn`], or [`Process::new`] and a [`Builder`]'s options, then [`start`](Builder::start) |
 //! | get its result, or how it ended | [`Process::join`], [`join_timeout`](Process::join_timeout), [`JoinError`] |
 //! | stop it | [`terminate`](Process::terminate), [`kill`](Process::kill), [`kill_on_drop`](Builder::kill_on_drop) |
+//! | many tasks for a few processes | [`Pool`], [`Task`] |
 //! | named arguments | [`Job`], [`Process::job`] |
 //! | messages between processes | [`channel`], [`pipe`] |
 //! | many items, many producers and consumers | [`Queue`], [`JoinableQueue`] |
@@ -52,6 +53,9 @@
 //! - This process and its relatives: [`current_process`], [`parent_process`], [`active_children`], [`cpu_count`].
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
+//! - Pools: [`Pool`], [`PoolBuilder`], [`Task`], [`Imap`], [`Tasks`]; how tasks are run: [`TaskOptions`], [`Retry`]; why one has no result: [`TaskError`],
+//!   [`TaskFacts`]; what a pool has done: [`PoolStats`], [`WorkerStats`], [`LongTask`]. Whoever runs tasks: [`Executor`], [`Work`], [`TargetName`],
+//!   [`Rejected`]; what it may run: [`WorkerTarget`], [`StateTarget`].
 //! - Why a message did not go or come: [`SendError`], [`RecvError`].
 //! - Queues: [`Queue`] and its halves [`QueueSender`], [`QueueReceiver`]; [`JoinableQueue`], whose items are [`Taken`]; [`SimpleQueue`];
 //!   [`Batch`], [`Drain`], [`PutManyError`].
@@ -79,7 +83,7 @@
 //!
 //! # Longer texts
 //!
-//! [Connections](_docs::connections), [queues](_docs::queues), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Connections](_docs::connections), [queues](_docs::queues), [pools](_docs::pools), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
@@ -107,6 +111,14 @@ pub use mp_runtime::{
 pub use mp_runtime::{
     Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
     QueueSender, SimpleQueue, Taken,
+};
+
+#[doc(inline)]
+pub use mp_runtime::{
+    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Rejected,
+    Retry, Singly, StateTarget, TargetName, Task, TaskError, TaskFacts, TaskOptions, Tasks, ThreadPool,
+    ThreadPoolBuilder, TrySubmitError, Work, WorkerStats, WorkerTarget, as_completed, perform, perform_with, wait_all,
+    wait_any,
 };
 
 #[doc(inline)]
@@ -139,6 +151,9 @@ pub mod _docs {
 
     #[doc = include_str!("../docs/queues.md")]
     pub mod queues {}
+
+    #[doc = include_str!("../docs/pools.md")]
+    pub mod pools {}
 
     #[doc = include_str!("../docs/locks.md")]
     pub mod locks {}

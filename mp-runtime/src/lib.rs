@@ -11,6 +11,7 @@ mod ipc;
 mod memory;
 #[cfg(test)]
 mod models;
+mod pool;
 mod process;
 mod shm;
 mod sync;
@@ -20,6 +21,7 @@ mod values;
 pub use codec::Handle;
 pub use error::{
     BrokenBarrier, Ended, Error, ExitStatus, JoinError, LockError, Panic, RecvError, Result, RobustGuard, SendError,
+    TaskError, TaskFacts,
 };
 pub use ipc::{
     Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
@@ -31,9 +33,15 @@ pub use memory::{
     SlicePool, SplitError,
 };
 pub use memory::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
+pub use pool::{
+    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Rejected,
+    Retry, Singly, TargetName, Task, TaskOptions, Tasks, ThreadPool, ThreadPoolBuilder, TrySubmitError, Work,
+    WorkerStats, as_completed, perform, perform_with, wait_all, wait_any,
+};
 pub use process::{
-    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, StateTarget, Stdio,
-    Target, TargetId, Untyped, WorkerTarget, active_children, at_exit, cpu_count, current_process, parent_process, set_executable, spawn,
+    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, StateTarget,
+    Stdio, Target, TargetId, Untyped, WorkerTarget, active_children, at_exit, cpu_count, current_process,
+    parent_process, set_executable, spawn,
 };
 pub use shm::Atomic;
 pub use sync::{

@@ -10,6 +10,7 @@ use super::{
     frame::{self, Encoded, HEADER},
     handles,
     limits::{MAX_DEPTH, MAX_EMPTY_ELEMENTS},
+    parcel::Parcel,
     scalar, scratch,
     spill::SpillWriter,
 };
@@ -22,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Encoder {
     /// What has been written, behind room for a header.
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// Where large blocks went.
     spill: SpillWriter,
     fds: Vec<OwnedFd>,
@@ -113,6 +114,17 @@ impl Encoder {
         scratch::put_back(self.body);
     }
 
+    /// What was written by one that spills nothing, to be kept.
+    pub(crate) fn into_parcel(self) -> Parcel {
+        Parcel::new(self.body, self.fds)
+    }
+
+    /// The body, of one that spills nothing and has no descriptors.
+    #[inline]
+    pub(crate) fn body(&self) -> &[u8] {
+        self.body.get(HEADER..).unwrap_or_default()
+    }
+
     /// The message, as one of this kind. A body beyond what a socket should carry moves into a memfd too.
     pub(crate) fn finish(self, kind: u8) -> Result<Encoded> {
         Encoded::new(kind, self.body, self.spill, self.fds, self.spilled_from)
@@ -120,7 +132,7 @@ impl Encoder {
 
     // Always: a call for each number of an array costs as much as the number.
     #[inline(always)]
-    fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
+    pub(super) fn element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<()> {
         match blocks::as_block(value) {
             Some((kind, bytes)) if bytes.len() >= blocks::MIN_RAW => self.block(kind, bytes),
             _ => value.serialize(self),

@@ -17,11 +17,16 @@ use std::{
 
 use super::{
     blocks::MIN_SPILL,
+    message::Message,
     spill::{MAX_PARTS, SpillWriter},
 };
 use crate::{
     error::{Error, Result},
-    sys::socket::{self, Wait},
+    sys::{
+        fcntl,
+        recvmsg::Arrived,
+        socket::{self, Wait},
+    },
 };
 
 pub(super) const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
@@ -92,6 +97,22 @@ impl Encoded {
         Ok(Self { packet, attached: Some(Box::new(Attached { memfds, fds, spilled })) })
     }
 
+    /// The same of parts that stay: `body` stands behind room for a header, and the descriptors are duplicated.
+    pub(super) fn of_parts(kind: u8, packet: &[u8], fds: &[OwnedFd]) -> Result<Self> {
+        let fds: io::Result<Vec<_>> = fds.iter().map(fcntl::duplicate).collect();
+        let fds = fds.map_err(|error| Error::os("duplicate the descriptors of a message", error))?;
+        if packet.len() < MAX_FRAME {
+            return Self::new(kind, packet.to_vec(), SpillWriter::default(), fds, MIN_SPILL);
+        }
+        let (mut spill, body) = (SpillWriter::default(), packet.get(HEADER..).unwrap_or_default());
+        check_count(fds.len(), socket::MAX_FDS - 1)?;
+        let offset = spill.write_at_the_end(body)?;
+        let header = Header { flags: BODY_IN_MEMFD, fds: fds.len(), offset, ..Header::new(kind, body.len()) };
+        let (spilled, memfds) = (spill.length(), spill.seal()?);
+        let packet = header.bytes(memfds.len()).to_vec();
+        Ok(Self { packet, attached: Some(Box::new(Attached { memfds, fds, spilled })) })
+    }
+
     /// Sends it as one message; the descriptors that go are copies. EAGAIN: there is no room, and `wait` says not to
     /// wait for any.
     pub(crate) fn send(&self, socket: impl AsFd, wait: Wait) -> io::Result<()> {
@@ -99,6 +120,12 @@ impl Encoded {
             None => socket::send(socket, &self.packet, wait),
             Some(_) => socket::send_with(socket, &self.packet, &self.descriptors(), wait),
         }
+    }
+
+    /// It as if it had been sent and had come in, for who reads it in this process.
+    pub(crate) fn into_message(self) -> Result<Message> {
+        let beside = self.attached.into_iter().flat_map(|attached| attached.memfds.into_iter().chain(attached.fds));
+        Message::new(self.packet, beside.map(Arrived::from).collect())
     }
 
     /// The header, and the body unless it lies in a memfd.

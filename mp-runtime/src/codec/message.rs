@@ -72,10 +72,15 @@ impl Message {
     /// A message that stays where it is, to be received again by another.
     pub(crate) fn kept(bytes: Vec<u8>, fds: Vec<Arrived>) -> Result<Self> {
         let mut message = Self::new(bytes, fds)?;
-        if let Some(attached) = &mut message.attached {
+        message.keep();
+        Ok(message)
+    }
+
+    /// Its sender keeps what it sent: from here on it counts as one that stays where it is.
+    pub(crate) fn keep(&mut self) {
+        if let Some(attached) = &mut self.attached {
             attached.is_kept = true;
         }
-        Ok(message)
     }
 
     /// Whether it stays where it is.
@@ -94,6 +99,12 @@ impl Message {
         self.kind
     }
 
+    /// Its body.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.body()
+    }
+
     #[inline]
     pub(super) fn body(&self) -> &[u8] {
         match self.attached.as_ref().and_then(|attached| attached.body.as_ref()) {
@@ -108,6 +119,12 @@ impl Message {
             attached.fds.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
                 || !attached.claimed.swap(true, Ordering::Relaxed)
         })
+    }
+
+    /// Its buffer, for another one.
+    #[inline]
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// It is done with, and its buffer good for another.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, io, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{BrokenBarrier, JoinError, LockError, RecvError, SendError};
+use super::{BrokenBarrier, JoinError, LockError, RecvError, SendError, TaskError};
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,6 +50,7 @@ enum Kind {
     Protocol(Cow<'static, str>),
     Refused(String),
     Join(Box<JoinError>),
+    Task(Box<TaskError>),
     /// A message that did not go or come, a lock that was not taken: for a reason that has a predicate.
     Said(Category, String),
 }
@@ -72,6 +73,7 @@ enum Category {
     Protocol,
     Refused,
     Join,
+    Task,
     Disconnected,
     TimedOut,
     TooLong,
@@ -228,6 +230,27 @@ impl Error {
         }
     }
 
+    /// Why a pool's task has no result, where this error came from one.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn leave() { std::process::exit(3) }
+    /// # fn main() -> mp::Result<()> {
+    /// let pool = mp::Pool::builder().workers(1).build()?;
+    /// let work = || -> mp::Result<()> { Ok(pool.call(leave, ())?) };
+    /// let error = work().unwrap_err();
+    /// assert!(matches!(error.as_task_error(), Some(mp::TaskError::Exited(_))));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn as_task_error(&self) -> Option<&TaskError> {
+        match &self.0.kind {
+            Kind::Task(error) => Some(error),
+            _ => None,
+        }
+    }
+
     #[cold]
     pub(crate) fn os(action: impl Into<Cow<'static, str>>, cause: impl Into<io::Error>) -> Self {
         Self::new(Kind::Os { action: action.into(), cause: Arc::new(cause.into()) })
@@ -256,6 +279,11 @@ impl Error {
     #[cold]
     pub(crate) fn protocol(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Protocol(message.into()))
+    }
+
+    #[cold]
+    pub(crate) fn full() -> Self {
+        Self::invalid("as many tasks are pending as may be (`max_pending`); wait for some")
     }
 
     #[cold]
@@ -293,6 +321,8 @@ impl Error {
             Kind::Protocol(_) => Category::Protocol,
             Kind::Refused(_) => Category::Refused,
             Kind::Join(_) => Category::Join,
+            Kind::Task(error) if matches!(**error, TaskError::TimedOut(..)) => Category::TimedOut,
+            Kind::Task(_) => Category::Task,
             Kind::Said(category, _) => *category,
         }
     }
@@ -329,6 +359,12 @@ impl From<io::Error> for Error {
 impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         Self::new(Kind::Join(Box::new(error)))
+    }
+}
+
+impl From<TaskError> for Error {
+    fn from(error: TaskError) -> Self {
+        Self::new(Kind::Task(Box::new(error)))
     }
 }
 
@@ -395,6 +431,7 @@ impl fmt::Display for Error {
             Kind::Told(told) => f.write_str(&told.text),
             Kind::Invalid(text) | Kind::Unsupported(text) | Kind::Protocol(text) => f.write_str(text),
             Kind::Join(error) => error.fmt(f),
+            Kind::Task(error) => error.fmt(f),
         }
     }
 }

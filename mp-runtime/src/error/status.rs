@@ -29,7 +29,7 @@ use nix::sys::signal::Signal;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ExitStatus {
     code: Option<i32>,
     signal: Option<i32>,

@@ -32,13 +32,19 @@ pub(crate) enum Incoming {
 pub(crate) fn try_recv(socket: impl AsFd) -> Result<Incoming> {
     // Exactly as much memory as it takes: some messages are kept for long.
     let (mut bytes, mut fds) = (Vec::new(), Vec::new());
-    let received = recvmsg::peek(&socket).and_then(|seen| {
+    let mut receive = || {
+        let seen = recvmsg::peek(&socket)?;
         if seen.fds_would_be_lost {
             return Err(io::Error::from_raw_os_error(libc::EMFILE));
         }
         bytes.reserve_exact(seen.length.min(MAX_FRAME));
         recvmsg::recv(&socket, &mut bytes, &mut fds, Wait::No)
-    });
+    };
+    let received = match receive() {
+        // Said once, before what is there, of a peer that went away and left messages unread.
+        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => receive(),
+        received => received,
+    };
     match received {
         Ok(Whole::Yes) if bytes.is_empty() && fds.is_empty() => Ok(Incoming::End),
         Ok(Whole::Yes) => Message::new(bytes, fds).map(Incoming::Message),

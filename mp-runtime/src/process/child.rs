@@ -184,6 +184,20 @@ impl Child {
         }
     }
 
+    /// Sends a signal to all processes of its group, if it leads one. Its own end does not matter.
+    pub(super) fn signal_group(&self, signal: i32) {
+        let state = self.state();
+        let is_running = matches!(*state, State::Running { .. });
+        if is_running && signal == libc::SIGKILL {
+            self.kill_sent.store(true, Ordering::Relaxed);
+        }
+        let sent = pidfd::send_signal_to_group(&self.pidfd, signal);
+        if sent.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL)) && is_running {
+            // Linux before 6.9. Under the lock, so that the number is not yet another group's.
+            pidfd::send_signal_to_group_by_number(self.pid, signal);
+        }
+    }
+
     /// Why there is no value, for an end that has none.
     pub(super) fn join_error(&self, end: &End) -> JoinError {
         let ended = self.ended(end);

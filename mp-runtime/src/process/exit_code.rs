@@ -3,6 +3,6 @@
 use std::process::ExitCode;
 
 /// The only way to it in safe and stable Rust is to compare.
-pub(super) fn number(code: ExitCode) -> i32 {
+pub(crate) fn number(code: ExitCode) -> i32 {
     (0..=u8::MAX).find(|&number| ExitCode::from(number) == code).map_or(1, i32::from)
 }

@@ -236,6 +236,11 @@ impl<T> Process<T> {
         self.ended()?.exit.map(ResourceUsage::from)
     }
 
+    /// Sends a signal to all processes of the group that it leads, if it does.
+    pub(crate) fn signal_group(&self, signal: i32) {
+        self.child.signal_group(signal);
+    }
+
     /// Asks it to end: SIGTERM. It is not waited for, and its own children are not asked; but unless they
     /// were told otherwise they end when it does ([`OnParentDeath`](crate::OnParentDeath)).
     ///

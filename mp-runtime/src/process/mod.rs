@@ -12,7 +12,7 @@ mod child;
 mod children;
 mod current;
 mod exit;
-mod exit_code;
+pub(crate) mod exit_code;
 mod handle;
 #[cfg(feature = "tokio")]
 mod join_async;
@@ -38,8 +38,8 @@ pub use handle::{Process, Untyped, active_children};
 pub use lifeline::OnParentDeath;
 pub use options::set_executable;
 pub use outcome::Ran;
-pub use perform::{StateTarget, WorkerTarget};
 pub(crate) use perform::Performed;
+pub use perform::{StateTarget, WorkerTarget};
 pub use status::ResourceUsage;
 pub use stdio::Stdio;
 pub(crate) use target::Can;

@@ -150,7 +150,7 @@ pub(super) fn stateful<T: WorkerTarget<S>, S: 'static>(
     match state.downcast_mut::<S>() {
         Some(state) => perform::<T, S>(state, decoder, encoder),
         None => Performed::Refused(Error::refused(format!(
-            "target {} needs a worker's state of type `{}`, and this worker has none",
+            "target {} needs a worker's state of type `{}`, which this worker does not have",
             T::ID.name(),
             std::any::type_name::<S>()
         ))),

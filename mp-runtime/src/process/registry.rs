@@ -1,6 +1,6 @@
 //! The table of targets: filled by the linker, read by children.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use super::target::Entry;
 use crate::error::{Error, Result};
@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 /// A target as it travels: what [`TargetId`](super::TargetId) is in the sender's program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Identity {
-    pub(crate) name: String,
-    file: String,
+    pub(crate) name: Cow<'static, str>,
+    file: Cow<'static, str>,
     line: u32,
     column: u32,
     explicit: bool,

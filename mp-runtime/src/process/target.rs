@@ -35,7 +35,8 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot run in a child process",
     label = "not a process target",
-    note = "annotate the function with `#[process_target]`; a closure cannot cross a process boundary"
+    note = "annotate the function with `#[process_target]`; a closure cannot cross a process boundary",
+    note = "one that takes a worker's state `&mut S`, or makes one (`worker_state`), runs in a `Pool` only"
 )]
 pub trait Target: Copy + Send + Sync + 'static {
     /// The arguments, as a tuple.

@@ -21,6 +21,12 @@ pub(crate) fn send_signal_to_group(pidfd: impl AsFd, signal: i32) -> io::Result<
     send(pidfd, signal, PIDFD_SIGNAL_PROCESS_GROUP)
 }
 
+/// The same by the group's number, which must not be another one's by now.
+pub(crate) fn send_signal_to_group_by_number(number: u32, signal: i32) {
+    // SAFETY: takes integers.
+    unsafe { libc::killpg(number.cast_signed(), signal) };
+}
+
 fn send(pidfd: impl AsFd, signal: i32, flags: libc::c_uint) -> io::Result<()> {
     let fd = pidfd.as_fd().as_raw_fd();
     // SAFETY: the descriptor is open for the length of the call, a null siginfo is allowed, flags the kernel does not know are EINVAL.

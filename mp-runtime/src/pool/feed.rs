@@ -1,0 +1,375 @@
+//! Many items for one target: fed to an executor as it gets on with them, and their results handed out.
+//!
+//! All is done in the thread that takes the results: it takes items from the input, encodes them in chunks, and waits. So the input
+//! may borrow, may block, may be endless, and may panic; that is its taker's business alone.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    iter::FusedIterator,
+    marker::PhantomData,
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    Executor, TargetName, Tasks, Work,
+    chunk::Chunk,
+    order::{Arguments, Order as Shared},
+    task,
+    watch::Watcher,
+};
+use crate::{
+    codec::{Encoder, HEADER},
+    error::TaskError,
+    process::{Arguments as _, WorkerTarget},
+    sys::poll::Deadline,
+};
+
+/// A chunk is to take a worker about so long.
+const WORTH_A_CHUNK: Duration = Duration::from_micros(250);
+/// So long a worker is to have something to do when nobody looks after it.
+const AHEAD: Duration = Duration::from_millis(5);
+const LARGEST_CHUNK: usize = 2048;
+/// So many chunks are handed over together, at most.
+const AT_ONCE: usize = 256;
+/// A chunk of more bytes goes as it is.
+const FULL: usize = 64 << 10;
+/// A larger item goes by itself.
+const LARGE: usize = 8 << 10;
+const WINDOW_BYTES: usize = 64 << 20;
+const LARGEST_WINDOW: usize = 1 << 17;
+
+/// In which order results are handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    OfItems,
+    AsTheyCome,
+}
+
+/// The results of a map, one by one: what [`Tasks::imap`] and its like return.
+///
+/// Each is a [`Result`] of its own. As an iterator it may be collected, or cut short; joiners say what is to happen when items fail:
+/// [`after_all`](Self::after_all), [`fail_fast`](Self::fail_fast), [`first_success`](Self::first_success),
+/// [`max_failures`](Self::max_failures). Dropping it cancels what is not finished.
+///
+/// # Examples
+///
+/// ```
+/// use multiprocess as mp;
+///
+/// #[mp::process_target]
+/// fn is_prime(n: u64) -> bool {
+///     n > 1 && (2..n).take_while(|d| d * d <= n).all(|d| n % d != 0)
+/// }
+///
+/// # fn main() -> mp::Result<()> {
+/// let pool = mp::Pool::builder().workers(2).build()?;
+/// // The input has no end; it is taken as results are.
+/// let primes = (0_u64..).zip(pool.imap(is_prime, 0_u64..)).filter(|(_, prime)| matches!(prime, Ok(true)));
+/// assert_eq!(primes.map(|(n, _)| n).take(5).collect::<Vec<_>>(), [2, 3, 5, 7, 11]);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "nothing runs before results are taken"]
+pub struct Imap<'e, E: Executor + ?Sized, F: WorkerTarget<E::State>, I> {
+    tasks: Tasks<'e, E>,
+    name: TargetName,
+    /// `None`: it has ended.
+    input: Option<I>,
+    delivery: Order,
+    /// How many items were taken from the input.
+    taken: u64,
+    /// Those whose results have not all been received, the oldest first; and each by its first item.
+    chunks: VecDeque<u64>,
+    known: HashMap<u64, Chunk<F::Output>>,
+    /// What has not been handed over yet.
+    works: VecDeque<Work>,
+    /// Items whose results have not been handed out.
+    open: usize,
+    bytes: usize,
+    ready: VecDeque<Result<F::Output, TaskError>>,
+    chunk_size: usize,
+    time_of_one: Duration,
+    watcher: Option<Arc<Watcher>>,
+    news: Vec<u64>,
+    target: PhantomData<F>,
+}
+
+impl<'e, E, F, I> Imap<'e, E, F, I>
+where
+    E: Executor + ?Sized,
+    F: WorkerTarget<E::State>,
+    I: Iterator<Item = F::Args>,
+{
+    pub(super) fn new(tasks: Tasks<'e, E>, input: I, delivery: Order) -> Self {
+        Self {
+            tasks,
+            name: TargetName::known(F::ID),
+            input: Some(input),
+            delivery,
+            taken: 0,
+            chunks: VecDeque::new(),
+            known: HashMap::new(),
+            works: VecDeque::new(),
+            open: 0,
+            bytes: 0,
+            ready: VecDeque::new(),
+            chunk_size: 1,
+            time_of_one: Duration::ZERO,
+            watcher: None,
+            news: Vec::new(),
+            target: PhantomData,
+        }
+    }
+
+    /// Calls `each` with every result.
+    pub(super) fn each(&mut self, mut each: impl FnMut(Result<F::Output, TaskError>)) {
+        loop {
+            self.fill();
+            if self.known.is_empty() {
+                return;
+            }
+            if !self.receive(&mut each) {
+                self.wait();
+            }
+        }
+    }
+
+    /// Takes items from the input as far as the window allows.
+    fn fill(&mut self) {
+        if self.known.is_empty() {
+            (self.open, self.bytes) = (0, 0);
+        }
+        let options = Arc::clone(self.tasks.options());
+        let most_bytes = options.window_bytes.map_or(WINDOW_BYTES, NonZeroUsize::get);
+        while self.input.is_some() {
+            let window = options.window.map_or_else(|| self.usual_window(), NonZeroUsize::get);
+            let room = window.saturating_sub(self.open + self.ready.len());
+            // Much at a time, or the whole window is cut into crumbs.
+            let is_worth_it = room > window / 4 || room >= 2 * self.chunk_size.max(2) || !self.works.is_empty();
+            if room == 0 || (self.open > 0 && (!is_worth_it || self.bytes >= most_bytes)) {
+                break;
+            }
+            self.add_chunk(self.chunk_size.min(room));
+            if self.works.len() >= AT_ONCE {
+                self.tasks.place(&mut self.works);
+            }
+        }
+        if !self.works.is_empty() {
+            self.tasks.place(&mut self.works);
+        }
+    }
+
+    fn usual_window(&self) -> usize {
+        let width = self.tasks.executor().width().max(1);
+        // Unknown at first: then one to run and one more for each.
+        let each = per(AHEAD, self.time_of_one).clamp(2, LARGEST_WINDOW);
+        (width * each).clamp(width * 2, LARGEST_WINDOW.max(width * 2))
+    }
+
+    fn add_chunk(&mut self, size: usize) {
+        let Some(input) = &mut self.input else { return };
+        let mut encoder = Encoder::spilling_from(usize::MAX);
+        let mut ends = Vec::with_capacity(size);
+        let mut alone = None;
+        while ends.len() < size && encoder.length() < FULL {
+            let Some(args) = input.next() else {
+                self.input = None;
+                break;
+            };
+            let before = encoder.length();
+            encoder.begin_anew(before);
+            match encoder.put_measured(args.value()) {
+                Ok(length) if encoder.is_plain() && length <= LARGE => {
+                    ends.push(HEADER + encoder.length());
+                }
+                // Once more, by itself.
+                Ok(_) => {
+                    encoder.begin_anew(before);
+                    let mut own = Encoder::spilling_from(usize::MAX);
+                    alone = Some(own.put(args.value()).map(|()| own.into_parcel()));
+                    break;
+                }
+                Err(error) => {
+                    encoder.begin_anew(before);
+                    alone = Some(Err(error));
+                    break;
+                }
+            }
+        }
+        if !ends.is_empty() {
+            self.place(Arguments::Many(encoder.into_parcel().into_body(), ends));
+        }
+        match alone {
+            None => {}
+            Some(Ok(parcel)) => self.place(Arguments::One(parcel)),
+            Some(Err(error)) => {
+                let order = self.tasks.unencodable::<F>(self.taken, error);
+                self.register(&order);
+                if let Some(watcher) = &self.watcher {
+                    watcher.tell();
+                }
+            }
+        }
+    }
+
+    fn place(&mut self, arguments: Arguments) {
+        let options = Arc::clone(self.tasks.options());
+        let order = Arc::new(Shared::new(self.name.clone(), options, self.taken, arguments));
+        self.register(&order);
+        self.works.push_back(Work::new(&order));
+    }
+
+    fn register(&mut self, order: &Arc<Shared>) {
+        let watcher = self.watcher.get_or_insert_with(Watcher::new);
+        order.watch.by_thread(watcher, self.taken);
+        self.chunks.push_back(self.taken);
+        self.known.insert(self.taken, Chunk::new(Arc::clone(order)));
+        self.taken += u64::from(order.count());
+        self.open += order.count() as usize;
+        self.bytes += order.length();
+    }
+
+    /// Takes what has been settled. Returns whether there was anything to hand out.
+    fn receive(&mut self, each: &mut impl FnMut(Result<F::Output, TaskError>)) -> bool {
+        let mut some = false;
+        match self.delivery {
+            Order::OfItems => {
+                while let Some(&first) = self.chunks.front() {
+                    some |= self.receive_from(first, each);
+                    if self.known.contains_key(&first) {
+                        break;
+                    }
+                    self.chunks.pop_front();
+                }
+            }
+            Order::AsTheyCome => {
+                let mut news = std::mem::take(&mut self.news);
+                if let Some(watcher) = &self.watcher {
+                    watcher.news(&mut news);
+                }
+                // What failed before anybody could be told.
+                news.extend(self.chunks.drain(..));
+                for first in &news {
+                    some |= self.receive_from(*first, each);
+                }
+                self.news = news;
+            }
+        }
+        some
+    }
+
+    fn receive_from(&mut self, first: u64, each: &mut impl FnMut(Result<F::Output, TaskError>)) -> bool {
+        // Should a value's own code panic, nobody waits for the rest of its chunk.
+        let Some(mut chunk) = self.known.remove(&first) else { return false };
+        let handed_out = chunk.receive(self.delivery == Order::OfItems, each);
+        self.open = self.open.saturating_sub(handed_out);
+        if chunk.is_done() {
+            self.bytes = self.bytes.saturating_sub(chunk.order.length());
+            self.learn(chunk.order.time_of_one());
+        } else {
+            self.known.insert(first, chunk);
+        }
+        handed_out > 0
+    }
+
+    /// Chunks grow only while tasks are measured to be short.
+    fn learn(&mut self, time_of_one: Duration) {
+        if time_of_one.is_zero() {
+            return;
+        }
+        self.time_of_one =
+            if self.time_of_one.is_zero() { time_of_one } else { (self.time_of_one * 3 + time_of_one) / 4 };
+        let good = per(WORTH_A_CHUNK, self.time_of_one).clamp(1, LARGEST_CHUNK);
+        let most = self.tasks.options().chunk_size.map_or(LARGEST_CHUNK, NonZeroUsize::get);
+        self.chunk_size = good.min(self.chunk_size * 2).min(most).max(1);
+    }
+
+    fn wait(&mut self) {
+        let Some(watcher) = &self.watcher else { return };
+        if !watcher.was_told()
+            && let Some(chunk) = self.known.values().next()
+        {
+            task::drive(&chunk.order, watcher, Deadline::NEVER);
+        }
+    }
+
+    /// How many results there will be at least, as far as the input says; not more than there is reason to make room for.
+    pub(super) fn least(&self) -> usize {
+        self.input.as_ref().map_or(0, |input| input.size_hint().0.min(1 << 20))
+    }
+}
+
+fn per(time: Duration, one: Duration) -> usize {
+    if one.is_zero() { 1 } else { usize::try_from(time.as_nanos() / one.as_nanos()).unwrap_or(usize::MAX) }
+}
+
+impl<E, F, I> Iterator for Imap<'_, E, F, I>
+where
+    E: Executor + ?Sized,
+    F: WorkerTarget<E::State>,
+    I: Iterator<Item = F::Args>,
+{
+    type Item = Result<F::Output, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            // Before the workers run dry, not after.
+            if self.input.is_some() && self.ready.len() <= self.open {
+                self.fill();
+            }
+            if let Some(result) = self.ready.pop_front() {
+                return Some(result);
+            }
+            if self.known.is_empty() && self.input.is_none() {
+                return None;
+            }
+            let mut ready = std::mem::take(&mut self.ready);
+            let some = self.receive(&mut |result| ready.push_back(result));
+            self.ready = ready;
+            if !some && !self.known.is_empty() {
+                self.wait();
+            }
+        }
+    }
+}
+
+impl<E, F, I> FusedIterator for Imap<'_, E, F, I>
+where
+    E: Executor + ?Sized,
+    F: WorkerTarget<E::State>,
+    I: Iterator<Item = F::Args>,
+{
+}
+
+impl<E: Executor + ?Sized, F: WorkerTarget<E::State>, I> Drop for Imap<'_, E, F, I> {
+    fn drop(&mut self) {
+        for chunk in self.known.values() {
+            chunk.order.cancel();
+        }
+    }
+}
+
+impl<E: Executor + ?Sized, F: WorkerTarget<E::State>, I> fmt::Debug for Imap<'_, E, F, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Imap")
+            .field("target", &self.name.name())
+            .field("taken", &self.taken)
+            .field("open", &self.open)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Items for targets of one argument.
+#[derive(Debug)]
+pub struct Singly<I>(pub(super) I);
+
+impl<I: Iterator> Iterator for Singly<I> {
+    type Item = (I::Item,);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some((self.0.next()?,))
+    }
+}

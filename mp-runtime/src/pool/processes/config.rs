@@ -1,0 +1,32 @@
+//! What a pool was asked to be.
+
+use std::{sync::Arc, time::Duration};
+
+use super::trace::Trace;
+use crate::{
+    codec::Parcel,
+    pool::{TargetName, options::TaskOptions},
+};
+
+/// From the builder; it never changes.
+#[derive(Debug)]
+pub(super) struct Config {
+    pub(super) name: String,
+    pub(super) workers: usize,
+    pub(super) initializer: Option<(TargetName, Parcel)>,
+    pub(super) state: Option<(TargetName, Parcel)>,
+    pub(super) exit: Option<TargetName>,
+    pub(super) max_tasks_per_child: Option<u64>,
+    /// Bytes.
+    pub(super) max_rss: Option<u64>,
+    /// So many deaths within that time.
+    pub(super) restart_limit: Option<(usize, Duration)>,
+    /// Items and bytes.
+    pub(super) max_pending: (usize, usize),
+    pub(super) grace: Duration,
+    pub(super) environment: Vec<(std::ffi::OsString, Option<std::ffi::OsString>)>,
+    pub(super) options: Arc<TaskOptions>,
+    pub(super) trace: Option<Trace>,
+    /// Whether what workers write to stderr is shown with their name before each line.
+    pub(super) tag_stderr: bool,
+}

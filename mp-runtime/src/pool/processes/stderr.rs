@@ -1,0 +1,198 @@
+//! What workers write to their standard error: passed on to this process's, and its end kept for the error of a task that ends its worker.
+
+use std::{
+    fs::File,
+    io::{Read, Write},
+    mem,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use crate::{
+    error::{Error, Result},
+    sys::{
+        eventfd, pipe,
+        poll::{self, Deadline},
+        signal,
+    },
+};
+
+/// So much of it is kept.
+const KEPT: usize = 4 << 10;
+/// So many lines of that are shown.
+const LINES: usize = 20;
+
+/// Of one worker.
+#[derive(Debug)]
+pub(super) struct LastWords {
+    /// To be put before each line.
+    tag: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// `None`: nothing more comes.
+    pipe: Option<File>,
+    last: Vec<u8>,
+    /// What was read and not passed on.
+    unsaid: Vec<u8>,
+    /// The next byte begins a line.
+    begins: bool,
+}
+
+impl LastWords {
+    /// For a worker that is about to be started, and the end that it writes to.
+    pub(super) fn new(tag: Option<String>) -> Result<(Arc<Self>, OwnedFd)> {
+        let doing = |error| Error::os("make a pipe for a worker's standard error", error);
+        let (reader, writer) = pipe::create().map_err(doing)?;
+        fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| doing(errno.into()))?;
+        let state = State { pipe: Some(reader.into()), last: Vec::new(), unsaid: Vec::new(), begins: true };
+        Ok((Arc::new(Self { tag, state: Mutex::new(state) }), writer))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last lines, up to what has been written by now.
+    pub(super) fn last(&self) -> String {
+        let mut state = self.state();
+        self.read(&mut state);
+        let text = String::from_utf8_lossy(&state.last);
+        let lines: Vec<_> = text.lines().collect();
+        lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
+    }
+
+    /// Reads what is there.
+    fn read(&self, state: &mut State) {
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut state.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => state.pipe = None,
+                Ok(length) => {
+                    let said = buffer.get(..length).unwrap_or_default();
+                    state.last.extend_from_slice(said);
+                    let surplus = state.last.len().saturating_sub(KEPT);
+                    state.last.drain(..surplus);
+                    match &self.tag {
+                        None => state.unsaid.extend_from_slice(said),
+                        Some(tag) => tagged(tag, said, &mut state.begins, &mut state.unsaid),
+                    }
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => state.pipe = None,
+            }
+        }
+    }
+
+    /// Takes what is to be passed on. Returns it, and whether more may come.
+    fn take(&self) -> (Vec<u8>, bool) {
+        let mut state = self.state();
+        self.read(&mut state);
+        (mem::take(&mut state.unsaid), state.pipe.is_some())
+    }
+
+    fn pipe(&self) -> Option<OwnedFd> {
+        self.state().pipe.as_ref()?.as_fd().try_clone_to_owned().ok()
+    }
+}
+
+/// Puts the tag before each line.
+fn tagged(tag: &str, said: &[u8], begins: &mut bool, into: &mut Vec<u8>) {
+    for line in said.split_inclusive(|byte| *byte == b'\n') {
+        if *begins {
+            into.extend_from_slice(tag.as_bytes());
+        }
+        into.extend_from_slice(line);
+        *begins = line.ends_with(b"\n");
+    }
+}
+
+/// The thread that passes it on. It alone waits, should nobody read what this process says.
+#[derive(Debug)]
+pub(super) struct Listener {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    all: Mutex<Vec<Arc<LastWords>>>,
+    changed: OwnedFd,
+    is_over: AtomicBool,
+}
+
+impl Listener {
+    pub(super) fn start() -> Result<Self> {
+        let changed = eventfd::create().map_err(|error| Error::os("make an eventfd", error))?;
+        let shared = Arc::new(Shared { all: Mutex::default(), changed, is_over: AtomicBool::new(false) });
+        let of_thread = Arc::clone(&shared);
+        let doing = |error| Error::os("start a pool's thread", error);
+        // The program's signal handlers are not to run on a thread that it does not know.
+        let _blocked = signal::block_all().map_err(doing)?;
+        let thread = thread::Builder::new().name("mp-pool-stderr".to_owned()).spawn(move || of_thread.run());
+        Ok(Self { shared, thread: Mutex::new(Some(thread.map_err(doing)?)) })
+    }
+
+    /// Listens to one more.
+    pub(super) fn add(&self, words: &Arc<LastWords>) {
+        self.shared.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(words));
+        eventfd::tell(&self.shared.changed);
+    }
+
+    /// Passes on what has been written by now, and ends.
+    pub(super) fn stop(&self) {
+        self.shared.is_over.store(true, Ordering::Release);
+        eventfd::tell(&self.shared.changed);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            // It has no reason to panic.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Shared {
+    fn run(&self) {
+        loop {
+            let is_over = self.is_over.load(Ordering::Acquire);
+            eventfd::forget(&self.changed);
+            let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let mut ended = Vec::new();
+            for words in &all {
+                let (said, more) = words.take();
+                if !said.is_empty() {
+                    // If it is closed or broken there is nobody to tell.
+                    std::io::stderr().write_all(&said).ok();
+                }
+                if !more {
+                    ended.push(Arc::clone(words));
+                }
+            }
+            if is_over {
+                return;
+            }
+            let is_known = |words: &Arc<LastWords>| !ended.iter().any(|other| Arc::ptr_eq(other, words));
+            let mut listened = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+            listened.retain(is_known);
+            let pipes: Vec<_> = listened.iter().filter_map(|words| words.pipe()).collect();
+            let is_short = pipes.len() < listened.len();
+            drop(listened);
+            let mut fds: Vec<BorrowedFd<'_>> = vec![self.changed.as_fd()];
+            fds.extend(pipes.iter().map(AsFd::as_fd));
+            // With no descriptors to be had for the wait, it is looked now and then.
+            let deadline = if is_short { Deadline::after(Duration::from_millis(100)) } else { Deadline::NEVER };
+            if poll::any_readable(&fds, deadline).is_err() {
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What lies in the rings, and the words between them.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use super::{
+    entry::{Head, NAMED, look, read_part, write},
+    mailbox::{GENERATIONS, MOST_VALUES, Number, Position, RING, State, Written},
+};
+
+#[test]
+fn entries_go_round_the_ring_in_one_piece() {
+    let ring: Vec<_> = (0..RING).map(|_| AtomicU64::new(u64::MAX)).collect();
+    let (mut write_at, mut read_at) = (Position::default(), Position::default());
+    for round in 0_usize..10_000 {
+        let bytes: Vec<u8> = (0..round % 1000).map(|byte| byte as u8).collect();
+        let head = Head::tasks(bytes.len(), round as u32, NAMED, 3);
+        write_at = write(&ring, write_at, head, &bytes[..bytes.len() / 3], &bytes[bytes.len() / 3..]).unwrap();
+        let found = look(&ring, read_at).unwrap();
+        assert_eq!(found.head, head);
+        let mut read = b"before".to_vec();
+        found.read(&ring, &mut read).unwrap();
+        assert_eq!(read, [b"before", bytes.as_slice()].concat());
+        let mut part = Vec::new();
+        let start = bytes.len() / 2;
+        read_part(&ring, found.at, start, bytes.len() - start, &mut part).unwrap();
+        assert_eq!(part, bytes[start..]);
+        read_at = found.next;
+        assert_eq!(read_at, write_at);
+    }
+}
+
+#[test]
+fn nonsense_is_nothing() {
+    let ring: Vec<_> = (0..RING).map(|_| AtomicU64::new(u64::MAX)).collect();
+    assert!(look(&ring, Position::default()).is_none());
+    ring[0].store(5, Relaxed);
+    assert!(look(&ring, Position::default()).is_none());
+    ring[0].store(0, Relaxed);
+    ring[5].store(0, Relaxed);
+    assert!(look(&ring, Position::of(5)).is_none());
+}
+
+#[test]
+fn positions_go_round() {
+    let near_the_end = Position::of((1 << 31) - 3);
+    assert_eq!(near_the_end.plus(5).since(near_the_end), 5);
+    assert_eq!(near_the_end.plus(5).index(), 2);
+    assert_eq!(near_the_end.to_the_end(), 3);
+    assert!(near_the_end.plus(5).has_reached(near_the_end));
+    assert!(!near_the_end.has_reached(near_the_end.plus(5)));
+}
+
+#[test]
+fn a_state_is_one_word() {
+    for is_last in [false, true] {
+        let (next, tail) = (Number::of((1 << 24) - 1), Number::of(5));
+        let state = State { next, tail, generation: GENERATIONS, is_last };
+        assert_eq!(State::of(state.word()), state);
+        assert_eq!(state.next_generation(), 0);
+    }
+}
+
+#[test]
+fn what_is_written_is_one_word() {
+    let written = Written { at: Position::of((1 << 31) - 1), count: MOST_VALUES, bytes: 17 };
+    assert_eq!(Written::of(written.word()), written);
+}

@@ -4,15 +4,18 @@ use std::{
     fmt, mem,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
 use super::{
-    Executor, Imap, Pool, Rejected, Singly, Tasks, ThreadPool, Work, feed::Order as Delivery, options::TaskOptions,
-    order::Order, perform,
+    Executor, Imap, Pool, Singly, Tasks, ThreadPool,
+    feed::Order as Delivery,
+    options::TaskOptions,
+    perform,
+    recording::{Orders, Recording},
 };
 use crate::{
     error::{Error, FactsOfTask, Result, TaskError, TaskFacts},
@@ -304,87 +307,5 @@ impl<T> Map<T> {
 impl<T> State<T> {
     fn is_ready(&self) -> bool {
         !matches!(self.outcome, Outcome::None)
-    }
-}
-
-/// What a map has out, to be cancelled by another thread.
-#[derive(Debug, Default)]
-struct Orders(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    are_cancelled: bool,
-    orders: Vec<Weak<Order>>,
-}
-
-impl Orders {
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn are_cancelled(&self) -> bool {
-        self.known().are_cancelled
-    }
-
-    fn cancel(&self) {
-        let mut known = self.known();
-        known.are_cancelled = true;
-        let orders = mem::take(&mut known.orders);
-        drop(known);
-        for order in orders.iter().filter_map(Weak::upgrade) {
-            order.cancel();
-        }
-    }
-
-    /// An executor has taken it over.
-    fn add(&self, order: &Arc<Order>) {
-        let mut known = self.known();
-        if known.are_cancelled {
-            drop(known);
-            order.cancel();
-            return;
-        }
-        if known.orders.len() == known.orders.capacity() {
-            known.orders.retain(|order| order.upgrade().is_some_and(|order| !order.is_done()));
-        }
-        known.orders.push(Arc::downgrade(order));
-    }
-}
-
-/// An executor that remembers what it was given.
-struct Recording<'m, S> {
-    executor: Arc<dyn Executor<State = S>>,
-    orders: &'m Orders,
-}
-
-impl<S: 'static> Recording<'_, S> {
-    fn hand_over(&self, work: Work, waits: bool) -> Result<(), Rejected> {
-        if self.orders.are_cancelled() {
-            return Err(Rejected::Closed(work, Error::invalid("the map was cancelled: it takes no more items")));
-        }
-        let order = Arc::clone(&work.order);
-        if waits {
-            self.executor.execute_when_there_is_room(work)?;
-        } else {
-            self.executor.execute(work)?;
-        }
-        self.orders.add(&order);
-        Ok(())
-    }
-}
-
-impl<S: 'static> Executor for Recording<'_, S> {
-    type State = S;
-
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        self.hand_over(work, false)
-    }
-
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        self.hand_over(work, true)
-    }
-
-    fn width(&self) -> usize {
-        self.executor.width()
     }
 }

@@ -1,7 +1,7 @@
 //! Pools: many tasks for few workers.
 //!
 //! In the order of a task: `tasks.rs`, what can be asked, with types; `options.rs`; `work.rs` and `executor.rs`, what is handed to whoever does
-//! it; `order.rs` and `watch.rs`, what comes of it and who is told; `task.rs`, `many.rs`, the handle; `background.rs`, a map's; `feed.rs`, `chunk.rs`, `joiners.rs`, many items
+//! it; `order.rs` and `watch.rs`, what comes of it and who is told; `task.rs`, `many.rs`, the handle; `background.rs` and `recording.rs`, a map's; `feed.rs`, `chunk.rs`, `joiners.rs`, many items
 //! for one target. Executors: `processes/`, `threads/`, `inline.rs`, which both share `here.rs`; `perform.rs` for those of others, and `faulty.rs` for tests.
 
 mod background;
@@ -18,6 +18,7 @@ mod options;
 mod order;
 mod perform;
 mod processes;
+mod recording;
 mod task;
 mod tasks;
 mod threads;

@@ -1,12 +1,11 @@
 //! The threads of a pool, and the queue before them: each takes one item at a time, so that none waits behind a long one while a thread is idle.
 
 use std::{
-    collections::VecDeque,
-    mem,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
+use super::queue::{Phase, Queue};
 use crate::{
     codec::{Decoder, Encoder, Parcel},
     error::{Error, Result, TaskError, TaskFacts},
@@ -42,28 +41,6 @@ pub(super) struct Crew {
     /// There is room, or no more work is taken.
     room: Condvar,
     this: Weak<Self>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Phase {
-    #[default]
-    Open,
-    Closed,
-    Terminated,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    phase: Phase,
-    pending: VecDeque<Work>,
-    /// To be tried again, and when.
-    later: Vec<(Instant, Work)>,
-    running: usize,
-    /// Threads that wait for work, and those that wait for room: a wake-up is a system call even when nobody is there.
-    idle: usize,
-    crowd: usize,
-    /// Of all that is not settled: items and bytes.
-    held: (usize, usize),
 }
 
 impl Crew {
@@ -271,92 +248,4 @@ impl Drive for Crew {
         self.tell(queue);
         drop(dropped);
     }
-}
-
-impl Queue {
-    fn is_full(&self, (items, bytes): (usize, usize)) -> bool {
-        self.held.0 >= items || self.held.1 >= bytes
-    }
-
-    /// Whether nothing will be to be done any more.
-    fn is_over(&self) -> bool {
-        match self.phase {
-            Phase::Open => false,
-            Phase::Closed => self.pending.is_empty() && self.later.is_empty() && self.running == 0,
-            Phase::Terminated => true,
-        }
-    }
-
-    fn push(&mut self, work: Work) {
-        if !work.is_empty() {
-            let (items, bytes) = self.held;
-            self.held = (items + work.len(), bytes + bytes_of(&work));
-            self.pending.push_back(work);
-        }
-    }
-
-    /// The next item, which is being run from now on.
-    fn pop(&mut self) -> Option<Work> {
-        let work = self.pending.front_mut()?;
-        let one = work.split_off(1);
-        if work.is_empty() {
-            self.pending.pop_front();
-        }
-        self.running += 1;
-        Some(one)
-    }
-
-    /// An item that was being run is not held any more.
-    fn release(&mut self, one: &Work) {
-        self.running -= 1;
-        self.forget(one);
-    }
-
-    fn forget(&mut self, work: &Work) {
-        let (items, bytes) = self.held;
-        self.held = (items - work.len(), bytes - bytes_of(work));
-    }
-
-    fn take_cancelled(&mut self) -> Vec<Work> {
-        match self.pending.front() {
-            Some(work) if work.is_cancelled() => self.take_out(Work::is_cancelled),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Takes out some of what is not begun; to be dropped without the lock, as that settles it.
-    fn take_out(&mut self, is_meant: impl Fn(&Work) -> bool) -> Vec<Work> {
-        let mut out = Vec::new();
-        for work in mem::take(&mut self.pending) {
-            if is_meant(&work) {
-                out.push(work);
-            } else {
-                self.pending.push_back(work);
-            }
-        }
-        out.extend(self.later.extract_if(.., |(_, work)| is_meant(work)).map(|(_, work)| work));
-        out.iter().for_each(|work| self.forget(work));
-        out
-    }
-
-    /// What is to be tried again now comes before all others.
-    fn fetch_due(&mut self) {
-        if !self.later.is_empty() {
-            let now = Instant::now();
-            for (_, work) in self.later.extract_if(.., |(at, _)| *at <= now) {
-                self.pending.push_front(work);
-            }
-        }
-    }
-
-    fn next_due(&self) -> Option<Duration> {
-        let at = self.later.iter().map(|(at, _)| *at).min()?;
-        Some(at.saturating_duration_since(Instant::now()))
-    }
-}
-
-/// How many bytes the arguments of some items are.
-fn bytes_of(work: &Work) -> usize {
-    let order = &work.order;
-    work.items.clone().map(|item| order.bytes(item).map_or_else(|| order.length(), <[u8]>::len)).sum()
 }

@@ -8,7 +8,8 @@ use std::{
 
 use super::{
     builder::ThreadPoolBuilder,
-    crew::{Config, Crew, Phase},
+    crew::{Config, Crew},
+    queue::Phase,
 };
 use crate::{
     error::{Error, Result},

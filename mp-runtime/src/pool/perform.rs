@@ -35,7 +35,7 @@ use crate::{
 ///
 /// #[mp::process_target(name = "halve")]
 /// fn halve(x: u64) -> u64 {
-///     assert_eq!(x % 2, 0, "{x} is odd");
+///     assert!(x % 2 == 0, "{x} is odd");
 ///     x / 2
 /// }
 ///

@@ -446,3 +446,24 @@ fn faults_strike_where_a_test_wants_them() {
     faults(|| mp::ThreadPool::new(2).unwrap());
     faults(|| mp::Pool::builder().workers(2).build().unwrap());
 }
+
+/// Whoever waits looks after the pool; what others submit meanwhile is not to wait for what that one waits for.
+#[test]
+fn a_callback_does_not_wait_for_the_task_of_another_thread() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let pool = mp::Pool::builder().workers(2).build()?;
+    let (reader, writer) = gate();
+    let long = pool.submit(wait_at, (reader,))?;
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| long.join());
+        for x in 0..2000 {
+            let (sender, called) = mpsc::channel();
+            let task = pool.submit(increment, (x,)).unwrap();
+            task.on_done(move |task| sender.send(task.join()).unwrap());
+            assert_eq!(called.recv_timeout(WATCHDOG).unwrap().unwrap(), x + 1);
+        }
+        drop(writer);
+        waits.join().unwrap()
+    })?;
+    Ok(())
+}

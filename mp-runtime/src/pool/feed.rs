@@ -9,6 +9,7 @@ use std::{
     iter::FusedIterator,
     marker::PhantomData,
     num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
     time::Duration,
 };
@@ -246,32 +247,38 @@ where
                 }
             }
             Order::AsTheyCome => {
-                let mut news = std::mem::take(&mut self.news);
+                let mut news = Vec::new();
                 if let Some(watcher) = &self.watcher {
                     watcher.news(&mut news);
                 }
+                self.news.append(&mut news);
                 // What failed before anybody could be told.
-                news.extend(self.chunks.drain(..));
-                for first in &news {
-                    some |= self.receive_from(*first, each);
+                self.news.extend(self.chunks.drain(..));
+                // Should a value's own code panic, the rest is still there.
+                while let Some(&first) = self.news.last() {
+                    some |= self.receive_from(first, each);
+                    self.news.pop();
                 }
-                self.news = news;
             }
         }
         some
     }
 
     fn receive_from(&mut self, first: u64, each: &mut impl FnMut(Result<F::Output, TaskError>)) -> bool {
-        // Should a value's own code panic, nobody waits for the rest of its chunk.
-        let Some(mut chunk) = self.known.remove(&first) else { return false };
-        let handed_out = chunk.receive(self.delivery == Order::OfItems, each);
+        let Some(chunk) = self.known.get_mut(&first) else { return false };
+        let before = chunk.out();
+        let in_order = self.delivery == Order::OfItems;
+        let received = catch_unwind(AssertUnwindSafe(|| chunk.receive(in_order, each)));
+        let handed_out = (chunk.out() - before) as usize;
         self.open = self.open.saturating_sub(handed_out);
         if chunk.is_done() {
-            self.bytes = self.bytes.saturating_sub(chunk.order.length());
-            self.learn(chunk.order.time_of_one());
-        } else {
-            self.known.insert(first, chunk);
+            let (length, time) = (chunk.order.length(), chunk.order.time_of_one());
+            self.bytes = self.bytes.saturating_sub(length);
+            self.known.remove(&first);
+            self.learn(time);
         }
+        // The code of a value's type: whoever takes the results is to know.
+        received.unwrap_or_else(|panic| resume_unwind(panic));
         handed_out > 0
     }
 
@@ -327,8 +334,9 @@ where
                 return None;
             }
             let mut ready = std::mem::take(&mut self.ready);
-            let some = self.receive(&mut |result| ready.push_back(result));
+            let received = catch_unwind(AssertUnwindSafe(|| self.receive(&mut |result| ready.push_back(result))));
             self.ready = ready;
+            let some = received.unwrap_or_else(|panic| resume_unwind(panic));
             if !some && !self.known.is_empty() {
                 self.wait();
             }

@@ -29,6 +29,7 @@ mod pool;
 mod pool_ends;
 mod pool_faults;
 mod pool_kills;
+mod pool_limits;
 mod pool_stops;
 mod pools;
 mod python_memory;

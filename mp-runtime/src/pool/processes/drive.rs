@@ -114,7 +114,8 @@ impl Shared {
             if !waits {
                 return Err(Rejected::Full(work));
             }
-            // The pool's own thread makes room meanwhile, if nobody else does.
+            // What one who has a lot of it has put there before; then the pool's own thread makes room, if nobody else does.
+            core.dispatch();
             core.no_room.push(thread::current());
             core.lease = None;
             self.leave(core);
@@ -126,6 +127,10 @@ impl Shared {
     pub(super) fn leave(&self, mut core: MutexGuard<'_, Core>) {
         let core = &mut *core;
         self.look_in_time(core);
+        if matches!(core.phase, Phase::Closed) && core.is_idle() {
+            // That was the last task: its own thread has the workers end.
+            self.poke();
+        }
         if !core.is_left_alone() || core.is_over {
             return;
         }

@@ -44,6 +44,9 @@ impl Core {
         for worker in self.slots.iter_mut().filter_map(|slot| slot.worker_mut()) {
             worker.collect(now, &mut finds, trace);
         }
+        if !self.no_room.is_empty() && !self.is_full() {
+            self.no_room.drain(..).for_each(|thread| thread.unpark());
+        }
     }
 
     /// Whether a worker has answered as much as it was to tell of.

@@ -176,7 +176,8 @@ impl Worker {
 
     /// SIGTERM to its whole group, and SIGKILL when the grace time is over.
     pub(super) fn end(&mut self, why: Why, grace: Duration) {
-        if self.ending.is_none() {
+        // One that was to be ended soon might be spared.
+        if self.ending.as_ref().is_none_or(|ending| ending.term_at.is_some()) {
             self.ending = Some(Ending { why, term_at: None, kill_at: Instant::now() + grace, is_killed: false });
             self.terminate();
         }

@@ -98,6 +98,7 @@ fn stubborn(told: mp::QueueSender<u32>) {
 
 #[mp::process_target]
 fn starts_somebody(told: mp::QueueSender<u32>) {
+    #[expect(clippy::zombie_processes, reason = "the point is that it ends with the worker's group")]
     let child = Command::new("sleep").arg("1000").spawn().unwrap();
     told.put(&child.id()).unwrap();
     wait_for_ever();

@@ -74,7 +74,7 @@ impl<T: Output> Chunk<T> {
             }
             match self.list.next() {
                 None => return,
-                Some(Settlement::Values { item, count, .. }) => self.values = (item, count),
+                Some(Settlement::Values { item, count }) => self.values = (item, count),
                 Some(Settlement::Message(item, message)) => {
                     let value = catch_unwind(AssertUnwindSafe(|| decoded(&self.order, item, Decoder::new(&message))));
                     self.hand_out(in_order, item, value, each);

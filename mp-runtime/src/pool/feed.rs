@@ -155,11 +155,18 @@ where
             }
             self.add_chunk(self.chunk_size.min(room));
             if self.works.len() >= AT_ONCE {
-                self.tasks.place(&mut self.works);
+                self.hand_over();
             }
         }
         if !self.works.is_empty() {
-            self.tasks.place(&mut self.works);
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        if !self.tasks.place(&mut self.works) {
+            // It takes no more: an endless input must not be asked for ever.
+            self.input = None;
         }
     }
 

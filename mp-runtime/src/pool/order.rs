@@ -70,11 +70,10 @@ pub(super) struct Settled {
 
 #[derive(Debug)]
 pub(super) enum Settlement {
-    /// The next so many bytes are the values of so many items, from that one on.
+    /// The next values are those of so many items, from that one on.
     Values {
         item: u32,
         count: u32,
-        length: u32,
     },
     /// Its value came in a message of its own.
     Message(u32, Box<Message>),
@@ -293,6 +292,6 @@ impl Settled {
             self.bytes.extend_from_slice(&[0; HEADER]);
         }
         self.bytes.extend_from_slice(bytes);
-        self.list.push(Settlement::Values { item, count, length: bytes.len() as u32 });
+        self.list.push(Settlement::Values { item, count });
     }
 }

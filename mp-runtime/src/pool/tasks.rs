@@ -206,9 +206,9 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
         Self { executor: self.executor, options: Arc::clone(&self.options) }
     }
 
-    /// Hands over some work; what is not taken over is settled with the reason.
-    pub(super) fn place(&self, works: &mut VecDeque<Work>) {
-        let Err(rejected) = self.executor.execute_many(works) else { return };
+    /// Hands over some work; what is not taken over is settled with the reason. Returns whether all was.
+    pub(super) fn place(&self, works: &mut VecDeque<Work>) -> bool {
+        let Err(rejected) = self.executor.execute_many(works) else { return true };
         let (work, error) = match rejected {
             Rejected::Closed(work, error) => (work, error),
             Rejected::Full(work) => (work, Error::full()),
@@ -217,6 +217,7 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
             let order = Arc::clone(&work.order);
             work.fail(|item| TaskError::Broken(TaskFacts::new(order.facts(item, 0)), error.clone()));
         }
+        false
     }
 
     /// An item whose arguments do not encode.

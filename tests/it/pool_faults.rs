@@ -291,7 +291,6 @@ fn arguments_whose_encoding_panics_harm_no_other_item() {
 }
 
 #[test]
-#[ignore = "a known bug: what was received together with it is lost"]
 fn a_result_whose_decoding_panics_harms_no_other_item() {
     let _watchdog = watchdog();
     panics_here(Step::DecodeResult);

@@ -1,12 +1,12 @@
 //! How fast `multiprocess` is, next to the physical limit and its peers.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices | locks | queues] [--rounds 200]]
+//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices | locks | queues | pools] [--rounds 200]]
 //! RUSTFLAGS="-C target-feature=+crt-static" \
 //!     cargo run --release --manifest-path benches/vs/Cargo.toml --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! The second one is the same for a static build, which needs no dynamic linker at every start. There are five
+//! The second one is the same for a static build, which needs no dynamic linker at every start. There are six
 //! groups, and all run unless one is named:
 //!
 //! - `start`: a child is started, gets a value, gives one back and is joined. The limit is std's `Command` that runs
@@ -18,6 +18,7 @@
 //! - `locks`: locks, values and waking each other. The limits are the C library's robust mutex and a bare futex.
 //! - `queues`: items from some processes to others. The limits are a bare ring in shared memory and a bare futex; of 64 MiB,
 //!   a channel.
+//! - `pools`: tasks for two workers that stay. The limit of one task and its result is a bare SEQPACKET socket.
 //!
 //! What is compared is measured in one run, turn by turn in shuffled order; the tables show medians and their
 //! ratios, the last lines which of the targets are reached. Large values have fewer turns than `--rounds` says: the
@@ -28,6 +29,7 @@ mod cpython;
 mod limit;
 mod locks;
 mod pinned;
+mod pools;
 mod python;
 mod queues;
 mod report;
@@ -83,6 +85,9 @@ fn run(options: Options) -> Result<(), Failure> {
     if options.queues {
         queues::compare(options.rounds, &mut report)?;
     }
+    if options.pools {
+        pools::compare(options.rounds, &mut report)?;
+    }
     report.print_verdicts();
     Ok(())
 }
@@ -93,13 +98,21 @@ struct Options {
     slices: bool,
     locks: bool,
     queues: bool,
+    pools: bool,
     rounds: usize,
 }
 
 impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
-        let mut options =
-            Self { start: false, connections: false, slices: false, locks: false, queues: false, rounds: 200 };
+        let mut options = Self {
+            start: false,
+            connections: false,
+            slices: false,
+            locks: false,
+            queues: false,
+            pools: false,
+            rounds: 200,
+        };
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "start" => options.start = true,
@@ -107,6 +120,7 @@ impl Options {
                 "slices" => options.slices = true,
                 "locks" => options.locks = true,
                 "queues" => options.queues = true,
+                "pools" => options.pools = true,
                 "--rounds" => {
                     let number = arguments.next().unwrap_or_default();
                     options.rounds = match number.parse() {
@@ -114,7 +128,9 @@ impl Options {
                         Ok(rounds) => rounds,
                     };
                 }
-                _ => return Err("usage: vs [start | connections | slices | locks | queues] [--rounds N]".into()),
+                _ => {
+                    return Err("usage: vs [start | connections | slices | locks | queues | pools] [--rounds N]".into());
+                }
             }
         }
         let groups = [
@@ -123,6 +139,7 @@ impl Options {
             &mut options.slices,
             &mut options.locks,
             &mut options.queues,
+            &mut options.pools,
         ];
         if groups.iter().all(|group| !**group) {
             groups.into_iter().for_each(|group| *group = true);

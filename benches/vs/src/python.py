@@ -2,7 +2,7 @@
 
 `start METHOD` is a child's start and join. `KIND BATCHES BATCH` are batches of messages to a child that stays, each
 followed by its answer; the first line of a kind starts the child. `alone KIND COUNT` and `together KIND COUNT [CORE CORE]` are in
-python_locks.py, with the queues' kinds in python_queues.py.
+python_locks.py, with the queues' kinds in python_queues.py and the pools' in python_pools.py.
 """
 
 import functools

@@ -7,6 +7,7 @@ import functools
 import multiprocessing
 import os
 
+import python_pools
 import python_queues
 
 CONTEXT = multiprocessing.get_context("spawn")
@@ -136,6 +137,8 @@ def together(connections, half, things, count, cores):
 
 
 def turn(command, kind, count, *cores):
+    if kind in python_pools.ALONE:
+        return functools.partial(python_pools.ALONE[kind], int(count))
     (_, half), things, count = KINDS[kind], things_of(kind), int(count)
     if command == "alone":
         return functools.partial(half, things, 0, count)

@@ -30,6 +30,7 @@ mod pool_ends;
 mod pool_faults;
 mod pool_kills;
 mod pool_limits;
+mod pool_steps;
 mod pool_stops;
 mod pools;
 mod python_memory;

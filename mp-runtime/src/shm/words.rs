@@ -5,11 +5,12 @@ use std::{
     ops::Deref,
     os::fd::{AsFd, OwnedFd},
     slice,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use super::pages::{Access, Pages};
 use crate::sys::{
+    atomic::AtomicU32,
     fallocate,
     memfd::{self, Fixed},
     recvmsg::Arrived,
@@ -43,7 +44,14 @@ impl Words {
         Pages::map(memfd.as_fd(), Access::Share, 0, count * WORD).map(Self)
     }
 
+    /// The first half of a word, to sleep on. Loom's are no words of a mapping, and its models have none.
+    #[cfg(loom)]
+    pub(crate) fn half(&self, _index: usize) -> Option<&AtomicU32> {
+        None
+    }
+
     /// The first half of a word, to sleep on.
+    #[cfg(not(loom))]
     pub(crate) fn half(&self, index: usize) -> Option<&AtomicU32> {
         let word = self.get(index)?;
         // SAFETY: the word is mapped as long as `self`, and aligned to more than its half; all who see it use it as halves only.

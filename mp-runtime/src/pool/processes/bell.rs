@@ -2,14 +2,14 @@
 
 use std::{
     os::fd::OwnedFd,
-    sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst},
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
     time::Duration,
 };
 
 use crate::{
     error::{Error, Result},
     shm::words::Words,
-    sys::{eventfd, futex},
+    sys::{atomic::AtomicU32, eventfd, futex},
 };
 
 const WORD: usize = 0;

@@ -16,9 +16,9 @@
 //!
 //! Tasks are numbered from 0, positions count the words from the beginning of a ring, round after round; modulo 2²⁴ and 2³¹.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
-use crate::shm::words::Words;
+use crate::{shm::words::Words, sys::atomic::AtomicU32};
 
 /// How many words are in a ring.
 pub(super) const RING: u32 = 1 << 14;

@@ -183,7 +183,7 @@ impl<S: 'static> PoolBuilder<S> {
 
     /// Has the pool give up when more than `deaths` workers have died, without being asked to, within some time: all
     /// that is pending is [`TaskError::Broken`](crate::TaskError::Broken) then. By default it gives up only when eight in a row were not
-    /// made ready.
+    /// made ready; 64, if it is SIGKILL that ends them.
     pub fn restart_limit(mut self, deaths: usize, within: Duration) -> Self {
         self.restart_limit = Some((deaths, within));
         self

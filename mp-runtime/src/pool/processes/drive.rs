@@ -131,12 +131,16 @@ impl Shared {
             // That was the last task: its own thread has the workers end.
             self.poke();
         }
-        if !core.is_left_alone() || core.is_over {
+        if core.driver.is_some() || core.is_over {
             return;
         }
         if let Some(waiter) = core.waiters.pop() {
             waiter.take_over();
             return;
+        }
+        if !core.is_left_alone() {
+            // Who has the lease may not come back.
+            return self.look_when_the_lease_ends(core);
         }
         self.bell.set_mode(Mode::Polling);
         let again = core.arm().map(|again| Instant::now() + again);
@@ -156,9 +160,15 @@ impl Shared {
         if !core.waiters.is_empty() || core.is_idle() {
             return self.leave(core);
         }
-        let until = Instant::now() + SOON;
-        core.lease = Some(until);
-        if core.looks_again.is_none_or(|at| until + SOON < at) {
+        core.lease = Some(Instant::now() + SOON);
+        self.look_when_the_lease_ends(&mut core);
+    }
+
+    /// The pool's own thread may have looked, and found a driver, since the lease was given.
+    fn look_when_the_lease_ends(&self, core: &mut Core) {
+        if let Some(until) = core.lease
+            && core.looks_again.is_none_or(|at| until + SOON < at)
+        {
             core.looks_again = Some(until);
             self.poke();
         }

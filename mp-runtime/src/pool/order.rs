@@ -59,6 +59,16 @@ pub(super) enum Arguments {
     One(Parcel),
 }
 
+impl Arguments {
+    /// Of how many items they are.
+    fn count(&self) -> u32 {
+        match self {
+            Self::Many(_, ends) => u32::try_from(ends.len()).unwrap_or(u32::MAX),
+            Self::One(_) => 1,
+        }
+    }
+}
+
 /// What has become of the items, in the order in which it was known.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
@@ -90,17 +100,13 @@ struct Attempts {
 
 impl Order {
     pub(super) fn new(target: TargetName, options: Arc<TaskOptions>, first: u64, arguments: Arguments) -> Self {
-        let count = match &arguments {
-            Arguments::Many(_, ends) => u32::try_from(ends.len()).unwrap_or(u32::MAX),
-            Arguments::One(_) => 1,
-        };
         Self {
             target,
             options,
             first,
+            open: AtomicU32::new(arguments.count()),
             arguments,
             settled: Mutex::default(),
-            open: AtomicU32::new(count),
             cancelled: AtomicBool::new(false),
             busy: AtomicU64::new(0),
             faults: Mutex::default(),
@@ -111,10 +117,7 @@ impl Order {
     }
 
     pub(super) fn count(&self) -> u32 {
-        match &self.arguments {
-            Arguments::Many(_, ends) => u32::try_from(ends.len()).unwrap_or(u32::MAX),
-            Arguments::One(_) => 1,
-        }
+        self.arguments.count()
     }
 
     /// The encoded arguments of an item; `None` where descriptors belong to them.

@@ -13,8 +13,6 @@ use super::{
 pub(super) struct Inbox {
     /// Of the entry that is being read: what has been taken of it.
     read: Written,
-    /// How much of the ring was used when it was last looked.
-    used: u32,
     bytes: Vec<u8>,
 }
 
@@ -52,7 +50,6 @@ impl Inbox {
                 Kind::Values => {
                     let all = Written { at, count: number, bytes: length };
                     let answer = if all == self.read { None } else { Some(self.values(mailbox, all, most)?) };
-                    self.used = self.used.max(found.next.since(self.read.at));
                     self.read = Written { at: found.next, ..Written::default() };
                     if let Some(answer) = answer {
                         return Some(answer);
@@ -60,7 +57,6 @@ impl Inbox {
                 }
                 other => {
                     found.read(ring, &mut self.bytes)?;
-                    self.used = self.used.max(found.next.since(self.read.at));
                     self.read = Written { at: found.next, ..Written::default() };
                     return Some(Answer::Other(other));
                 }

@@ -163,8 +163,9 @@ impl Listener {
 impl Shared {
     fn run(&self) {
         loop {
-            let is_over = self.is_over.load(Ordering::Acquire);
+            // In this order: what is told after the first is told to the poll below.
             eventfd::forget(&self.changed);
+            let is_over = self.is_over.load(Ordering::Acquire);
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut ended = Vec::new();
             for words in &all {

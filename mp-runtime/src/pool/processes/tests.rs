@@ -1,10 +1,19 @@
-//! What lies in the rings, and the words between them.
+//! What lies in the rings, and the words between them; and the end of the thread beside them.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::{
+    hint,
+    sync::{
+        atomic::{AtomicU64, Ordering::Relaxed},
+        mpsc,
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{
     entry::{Head, NAMED, look, read_part, write},
     mailbox::{GENERATIONS, MOST_VALUES, Number, Position, RING, State, Written},
+    stderr::Listener,
 };
 
 #[test]
@@ -64,4 +73,24 @@ fn a_state_is_one_word() {
 fn what_is_written_is_one_word() {
     let written = Written { at: Position::of((1 << 31) - 1), count: MOST_VALUES, bytes: 17 };
     assert_eq!(Written::of(written.word()), written);
+}
+
+/// Whenever it is told to: also before it has looked for the first time.
+#[test]
+fn the_thread_that_passes_on_what_workers_say_ends() {
+    let (sender, receiver) = mpsc::channel();
+    let stops = thread::spawn(move || {
+        for round in 0..20_000 {
+            let listener = Listener::start().unwrap();
+            // At another step of that thread each time.
+            let (begun, pause) = (Instant::now(), Duration::from_micros(round % 100));
+            while begun.elapsed() < pause {
+                hint::spin_loop();
+            }
+            listener.stop();
+        }
+        sender.send(()).unwrap();
+    });
+    receiver.recv_timeout(Duration::from_secs(60)).expect("it does not end");
+    stops.join().unwrap();
 }

@@ -97,53 +97,47 @@ pub trait Executor: Send + Sync {
     }
 }
 
-impl<E: Executor + ?Sized> Executor for &E {
-    type State = E::State;
+/// Makes an executor of what has one.
+macro_rules! executor_by {
+    ([$($generics:tt)*] $type:ty, $state:ty, $this:ident => $executor:expr) => {
+        impl<$($generics)*> crate::Executor for $type {
+            type State = $state;
 
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        (**self).execute(work)
-    }
+            fn execute(&self, work: crate::Work) -> Result<(), crate::Rejected> {
+                let $this = self;
+                $executor.execute(work)
+            }
 
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        (**self).execute_when_there_is_room(work)
-    }
+            fn execute_when_there_is_room(&self, work: crate::Work) -> Result<(), crate::Rejected> {
+                let $this = self;
+                $executor.execute_when_there_is_room(work)
+            }
 
-    fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
-        (**self).execute_many(works)
-    }
+            fn execute_many(
+                &self,
+                works: &mut std::collections::VecDeque<crate::Work>,
+            ) -> Result<(), crate::Rejected> {
+                let $this = self;
+                $executor.execute_many(works)
+            }
 
-    fn width(&self) -> usize {
-        (**self).width()
-    }
+            fn width(&self) -> usize {
+                let $this = self;
+                $executor.width()
+            }
 
-    fn options(&self) -> Arc<TaskOptions> {
-        (**self).options()
-    }
+            fn options(&self) -> std::sync::Arc<crate::TaskOptions> {
+                let $this = self;
+                $executor.options()
+            }
+        }
+    };
 }
 
-impl<E: Executor + ?Sized> Executor for Arc<E> {
-    type State = E::State;
+pub(super) use executor_by;
 
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        (**self).execute(work)
-    }
-
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        (**self).execute_when_there_is_room(work)
-    }
-
-    fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
-        (**self).execute_many(works)
-    }
-
-    fn width(&self) -> usize {
-        (**self).width()
-    }
-
-    fn options(&self) -> Arc<TaskOptions> {
-        (**self).options()
-    }
-}
+executor_by! { [E: Executor + ?Sized] &E, E::State, this => **this }
+executor_by! { [E: Executor + ?Sized] Arc<E>, E::State, this => **this }
 
 /// Why an executor did not take over some work.
 ///

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     pool::{
-        Rejected, Work,
+        Rejected, TaskOptions, Work,
         order::{Drive, Order},
         watch::Watcher,
     },
@@ -67,11 +67,14 @@ impl Shared {
         eventfd::tell(self.bell.event());
     }
 
-    /// Takes over some work.
-    pub(super) fn execute(&self, work: Work, waits: bool) -> Result<(), Rejected> {
-        let core = self.accept(work, waits)?;
-        self.leave(core);
-        Ok(())
+    /// Takes over some work, if there is room.
+    pub(super) fn execute(&self, work: Work) -> Result<(), Rejected> {
+        self.accept(work, false).map(|core| self.leave(core))
+    }
+
+    /// The same when there is room.
+    pub(super) fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
+        self.accept(work, true).map(|core| self.leave(core))
     }
 
     /// The same with a lot of it, by one who will take the results.
@@ -89,6 +92,14 @@ impl Shared {
         core.dispatch();
         self.leave_for_a_moment(core);
         Ok(())
+    }
+
+    pub(super) fn width(&self) -> usize {
+        self.config.workers
+    }
+
+    pub(super) fn options(&self) -> Arc<TaskOptions> {
+        Arc::clone(&self.config.options)
     }
 
     fn driver(&self) -> Weak<dyn Drive> {

@@ -1,7 +1,6 @@
 //! The pool, as its user sees it.
 
 use std::{
-    collections::VecDeque,
     fmt,
     marker::PhantomData,
     sync::{Arc, Mutex, PoisonError},
@@ -18,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result, TaskError},
-    pool::{Executor, Rejected, Tasks, Work, front::typed_methods, options::TaskOptions},
+    pool::{Executor, Tasks, Work, executor::executor_by, front::typed_methods, options::TaskOptions},
 };
 
 /// Processes that run tasks: typed arguments in, typed results out, and one task's failure is that task's alone.
@@ -220,29 +219,15 @@ impl<S: 'static> Pool<S> {
     }
 }
 
-impl<S: 'static> Executor for Pool<S> {
-    type State = S;
+executor_by! { [S: 'static] Pool<S>, S, pool => pool.shared }
 
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        self.shared.execute(work, false)
-    }
-
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        self.shared.execute(work, true)
-    }
-
-    fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
-        self.shared.execute_many(works)
-    }
-
-    fn width(&self) -> usize {
-        self.shared.config.workers
-    }
-
-    fn options(&self) -> Arc<TaskOptions> {
-        Arc::clone(&self.shared.config.options)
-    }
+/// A pool that somebody else has.
+struct Handle<S> {
+    shared: Arc<Shared>,
+    state: PhantomData<fn() -> S>,
 }
+
+executor_by! { [S: 'static] Handle<S>, S, handle => handle.shared }
 
 impl<S> Pool<S> {
     /// Waits for the thread that has said that it is at its end: from then on nothing is left of it.
@@ -251,36 +236,6 @@ impl<S> Pool<S> {
             // Should it have panicked, the pool is broken, and has said so.
             thread.join().ok();
         }
-    }
-}
-
-/// A pool that somebody else has.
-struct Handle<S> {
-    shared: Arc<Shared>,
-    state: PhantomData<fn() -> S>,
-}
-
-impl<S: 'static> Executor for Handle<S> {
-    type State = S;
-
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        self.shared.execute(work, false)
-    }
-
-    fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
-        self.shared.execute_many(works)
-    }
-
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        self.shared.execute(work, true)
-    }
-
-    fn width(&self) -> usize {
-        self.shared.config.workers
-    }
-
-    fn options(&self) -> Arc<TaskOptions> {
-        Arc::clone(&self.shared.config.options)
     }
 }
 

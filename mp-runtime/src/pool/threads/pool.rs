@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    pool::{Executor, Rejected, Tasks, Work, front::typed_methods, options::TaskOptions},
+    pool::{Executor, Tasks, executor::executor_by, front::typed_methods, options::TaskOptions},
 };
 
 /// Threads that run tasks: what a [`Pool`](crate::Pool) does, with the same methods, without its processes. Python's `ThreadPool`.
@@ -175,25 +175,7 @@ impl ThreadPool {
 
 typed_methods!(ThreadPool);
 
-impl Executor for ThreadPool {
-    type State = ();
-
-    fn execute(&self, work: Work) -> Result<(), Rejected> {
-        self.crew.execute(work)
-    }
-
-    fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
-        self.crew.execute_when_there_is_room(work)
-    }
-
-    fn width(&self) -> usize {
-        self.crew.width()
-    }
-
-    fn options(&self) -> Arc<TaskOptions> {
-        self.crew.options()
-    }
-}
+executor_by! { [] ThreadPool, (), pool => pool.crew }
 
 impl Drop for ThreadPool {
     fn drop(&mut self) {

@@ -28,6 +28,7 @@ mod pipe;
 mod pool;
 mod pool_ends;
 mod pool_faults;
+mod pool_inputs;
 mod pool_kills;
 mod pool_limits;
 mod pool_steps;

@@ -76,14 +76,23 @@ pub trait Executor: Send + Sync {
         self.execute(work)
     }
 
-    /// The same with several of them, in their order. By default one after the other.
+    /// The same with several of them, in their order; they may have more items than the [chunk size](TaskOptions::chunk_size). By default
+    /// one after the other, in pieces of that.
     ///
     /// # Errors
     ///
     /// One was not taken over; it and those that are left in `works` are not.
     fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
-        while let Some(work) = works.pop_front() {
-            self.execute_when_there_is_room(work)?;
+        while let Some(mut work) = works.pop_front() {
+            if let Some(most) = work.options().chunk_size {
+                let first = work.split_off(most.get());
+                if !work.is_empty() {
+                    works.push_front(work);
+                }
+                self.execute_when_there_is_room(first)?;
+            } else {
+                self.execute_when_there_is_room(work)?;
+            }
         }
         Ok(())
     }

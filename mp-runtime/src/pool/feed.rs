@@ -11,7 +11,7 @@ use std::{
     num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -22,8 +22,8 @@ use super::{
     watch::Watcher,
 };
 use crate::{
-    codec::{Encoder, HEADER},
-    error::TaskError,
+    codec::{Encoder, HEADER, Parcel},
+    error::{Result, TaskError},
     process::{Arguments as _, WorkerTarget},
     sys::poll::Deadline,
 };
@@ -32,6 +32,12 @@ use crate::{
 const WORTH_A_CHUNK: Duration = Duration::from_micros(250);
 /// So long a worker is to have something to do when nobody looks after it.
 const AHEAD: Duration = Duration::from_millis(5);
+/// What was taken from a slow input is not kept back for longer.
+const A_WHILE: Duration = Duration::from_millis(1);
+/// Of an input that yields fewer items in that time each is handed over before the next one is asked for.
+const SLOW: usize = 50;
+/// It is looked after so many items how long they took.
+const STEP: usize = 32;
 const LARGEST_CHUNK: usize = 2048;
 /// So many chunks are handed over together, at most.
 const AT_ONCE: usize = 256;
@@ -92,6 +98,8 @@ pub struct Imap<'e, E: Executor + ?Sized, F: WorkerTarget<E::State>, I> {
     bytes: usize,
     ready: VecDeque<Result<F::Output, TaskError>>,
     chunk_size: usize,
+    /// So many items the input is expected to yield in [a while](A_WHILE).
+    quick: usize,
     time_of_one: Duration,
     watcher: Option<Arc<Watcher>>,
     news: Vec<u64>,
@@ -118,6 +126,7 @@ where
             bytes: 0,
             ready: VecDeque::new(),
             chunk_size: 1,
+            quick: 1,
             time_of_one: Duration::ZERO,
             watcher: None,
             news: Vec::new(),
@@ -145,6 +154,7 @@ where
         }
         let options = Arc::clone(self.tasks.options());
         let most_bytes = options.window_bytes.map_or(WINDOW_BYTES, NonZeroUsize::get);
+        let mut waited = Duration::ZERO;
         while self.input.is_some() {
             let window = options.window.map_or_else(|| self.usual_window(), NonZeroUsize::get);
             let room = window.saturating_sub(self.open + self.ready.len());
@@ -153,9 +163,21 @@ where
             if room == 0 || (self.open > 0 && (!is_worth_it || self.bytes >= most_bytes)) {
                 break;
             }
-            self.add_chunk(self.chunk_size.min(room));
-            if self.works.len() >= AT_ONCE {
+            let (began, before) = (Instant::now(), self.taken);
+            self.add_chunk(self.chunk_size.min(room).min(self.quick), began);
+            let took = began.elapsed();
+            let taken = u32::try_from(self.taken - before).unwrap_or(u32::MAX).max(1);
+            self.quick = per(A_WHILE, (took / taken).max(Duration::from_nanos(1))).max(1);
+            waited += took;
+            if self.works.len() >= AT_ONCE || waited >= A_WHILE || self.quick < SLOW {
                 self.hand_over();
+            }
+            if waited >= A_WHILE {
+                waited = Duration::ZERO;
+                if self.watcher.as_ref().is_some_and(|watcher| watcher.is_told()) {
+                    // There are results, which are not to wait for the input.
+                    break;
+                }
             }
         }
         if !self.works.is_empty() {
@@ -177,50 +199,63 @@ where
         (width * each).clamp(width * 2, LARGEST_WINDOW.max(width * 2))
     }
 
-    fn add_chunk(&mut self, size: usize) {
-        let Some(input) = &mut self.input else { return };
+    fn add_chunk(&mut self, size: usize, began: Instant) {
         let mut encoder = Encoder::spilling_from(usize::MAX);
         let mut ends = Vec::with_capacity(size);
-        let mut alone = None;
-        while ends.len() < size && encoder.length() < FULL {
-            let Some(args) = input.next() else {
-                self.input = None;
-                break;
-            };
-            let before = encoder.length();
-            encoder.begin_anew(before);
-            match encoder.put_measured(args.value()) {
-                Ok(length) if encoder.is_plain() && length <= LARGE => {
-                    ends.push(HEADER + encoder.length());
-                }
-                // Once more, by itself.
-                Ok(_) => {
-                    encoder.begin_anew(before);
-                    let mut own = Encoder::spilling_from(usize::MAX);
-                    alone = Some(own.put(args.value()).map(|()| own.into_parcel()));
-                    break;
-                }
-                Err(error) => {
-                    encoder.begin_anew(before);
-                    alone = Some(Err(error));
-                    break;
-                }
-            }
-        }
-        if !ends.is_empty() {
+        let gathered = catch_unwind(AssertUnwindSafe(|| self.gather(size, &mut encoder, &mut ends, began)));
+        if let Some(end) = ends.last() {
+            // Should the code of an item have panicked, the others are still there.
+            encoder.begin_anew(end - HEADER);
             self.place(Arguments::Many(encoder.into_parcel().into_body(), ends));
         }
-        match alone {
-            None => {}
-            Some(Ok(parcel)) => self.place(Arguments::One(parcel)),
-            Some(Err(error)) => {
+        match gathered {
+            Ok(None) => {}
+            Ok(Some(Ok(parcel))) => self.place(Arguments::One(parcel)),
+            Ok(Some(Err(error))) => {
                 let order = self.tasks.unencodable::<F>(self.taken, error);
                 self.register(&order);
                 if let Some(watcher) = &self.watcher {
                     watcher.tell();
                 }
             }
+            Err(panic) => resume_unwind(panic),
         }
+    }
+
+    /// Encodes up to `size` items. Returns the one after them if it goes by itself, or does not encode.
+    fn gather(
+        &mut self,
+        size: usize,
+        encoder: &mut Encoder,
+        ends: &mut Vec<usize>,
+        began: Instant,
+    ) -> Option<Result<Parcel>> {
+        let input = self.input.as_mut()?;
+        while ends.len() < size && encoder.length() < FULL {
+            let Some(args) = input.next() else {
+                self.input = None;
+                return None;
+            };
+            let before = encoder.length();
+            encoder.begin_anew(before);
+            match encoder.put_measured(args.value()) {
+                Ok(length) if encoder.is_plain() && length <= LARGE => ends.push(HEADER + encoder.length()),
+                // Once more, by itself.
+                Ok(_) => {
+                    encoder.begin_anew(before);
+                    let mut own = Encoder::spilling_from(usize::MAX);
+                    return Some(own.put(args.value()).map(|()| own.into_parcel()));
+                }
+                Err(error) => {
+                    encoder.begin_anew(before);
+                    return Some(Err(error));
+                }
+            }
+            if ends.len().is_multiple_of(STEP) && began.elapsed() >= A_WHILE {
+                break;
+            }
+        }
+        None
     }
 
     fn place(&mut self, arguments: Arguments) {
@@ -297,8 +332,7 @@ where
         self.time_of_one =
             if self.time_of_one.is_zero() { time_of_one } else { (self.time_of_one * 3 + time_of_one) / 4 };
         let good = per(WORTH_A_CHUNK, self.time_of_one).clamp(1, LARGEST_CHUNK);
-        let most = self.tasks.options().chunk_size.map_or(LARGEST_CHUNK, NonZeroUsize::get);
-        self.chunk_size = good.min(self.chunk_size * 2).min(most).max(1);
+        self.chunk_size = good.min(self.chunk_size * 2);
     }
 
     fn wait(&mut self) {
@@ -330,8 +364,8 @@ where
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            // Before the workers run dry, not after.
-            if self.input.is_some() && self.ready.len() <= self.open {
+            // Before the workers run dry, not after; but what is ready does not wait for a slow input.
+            if self.input.is_some() && self.ready.len() <= if self.quick < SLOW { 0 } else { self.open } {
                 self.fill();
             }
             if let Some(result) = self.ready.pop_front() {

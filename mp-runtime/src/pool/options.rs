@@ -95,8 +95,8 @@ impl TaskOptions {
         self.retry(Retry::times(times))
     }
 
-    /// How many items of a map go to a worker together, at most. By default as many as take a fraction of a millisecond, as measured. A
-    /// worker that is done early takes over items of another one in any case.
+    /// How many items of a map go to a worker together, at most: by default as many as take a fraction of a millisecond, as measured. A
+    /// worker that is done early takes over items of another one in any case, and each item is begun, answered and settled by itself.
     #[must_use]
     pub fn chunk_size(mut self, items: NonZeroUsize) -> Self {
         self.chunk_size = Some(items);

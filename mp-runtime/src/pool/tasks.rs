@@ -167,6 +167,9 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
     /// An iterator of the results, each its own [`Result`], in the order of the items. Items are taken from `items` as results are
     /// taken from here, with a bounded lead ([`TaskOptions::window`]), so an endless input is fine. What is not taken is cancelled
     /// when the iterator is dropped.
+    ///
+    /// The input is asked in the thread that takes the results. What a slow one (one item in 20 µs, or less) has yielded is handed over before it is
+    /// asked again, so it may wait for what earlier items do; and results that are ready do not wait for it.
     pub fn imap<F, A, I>(&self, _target: F, items: I) -> Imap<'e, E, F, Singly<I::IntoIter>>
     where
         F: WorkerTarget<E::State, Args = (A,)>,

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    num::NonZeroUsize,
     ops::Range,
     os::fd::OwnedFd,
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -166,7 +167,7 @@ impl Desk {
         while left > 0 && !work.is_empty() && !self.is_last {
             self.begin(&work.order, number, flags)?;
             let room = FULL.saturating_sub(self.outbox.bytes.len()).max(1);
-            let tasks = left.min((MOST_TASKS - self.outbox.tasks) as usize);
+            let tasks = left.min((most_in_an_entry(&work.order) - self.outbox.tasks) as usize);
             let (bytes, count) = work.order.stretch(work.items.clone(), room, tasks);
             if !self.has_room_for(bytes.len()) {
                 return Ok(());
@@ -221,7 +222,7 @@ impl Desk {
     fn begin(&mut self, order: &Order, number: u32, flags: u8) -> Result<()> {
         let Outbox { bytes, tasks, number: other, flags: others } = &self.outbox;
         let is_other = *other != number || (others & !NAMED) != flags || (flags & SINGLE) != 0;
-        if *tasks > 0 && (is_other || bytes.len() >= FULL || *tasks >= MOST_TASKS) {
+        if *tasks > 0 && (is_other || bytes.len() >= FULL || *tasks >= most_in_an_entry(order)) {
             self.flush();
         }
         if self.outbox.tasks > 0 {
@@ -464,6 +465,12 @@ impl Desk {
     pub(super) fn silent(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.mark)
     }
+}
+
+/// How many tasks may lie together.
+fn most_in_an_entry(order: &Order) -> u32 {
+    let items = order.options.chunk_size.map_or(MOST_TASKS as usize, NonZeroUsize::get);
+    items.min(MOST_TASKS as usize) as u32
 }
 
 enum Put {

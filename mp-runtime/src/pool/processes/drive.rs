@@ -89,7 +89,8 @@ impl Shared {
                 core.push(Pending { work, avoid: None });
             }
         }
-        core.dispatch();
+        // With all that it has to give it may not come to wait for a while.
+        core.pass();
         self.leave_for_a_moment(core);
         Ok(())
     }

@@ -20,6 +20,11 @@ impl CPython {
         self.0.as_ref().map(Python::version)
     }
 
+    /// A package's version, if it is installed.
+    pub(crate) fn version_of(&self, package: &str) -> Result<Option<String>, Failure> {
+        self.0.as_ref().map_or(Ok(None), |python| python.version_of(package))
+    }
+
     /// What `all` of the work would take: by what the line asks for it does, and times, only `some` of it, so that its
     /// turns are not much longer than others'. Nothing without a `python3`.
     pub(crate) fn time(&self, line: &str, some: u32, all: u32) -> Result<Duration, Failure> {

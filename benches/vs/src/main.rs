@@ -18,7 +18,9 @@
 //! - `locks`: locks, values and waking each other. The limits are the C library's robust mutex and a bare futex.
 //! - `queues`: items from some processes to others. The limits are a bare ring in shared memory and a bare futex; of 64 MiB,
 //!   a channel.
-//! - `pools`: tasks for two workers that stay. The limit of one task and its result is a bare SEQPACKET socket.
+//! - `pools`: tasks for two workers that stay. The limit of one task and its result is a bare SEQPACKET socket; of many, rayon,
+//!   whose workers are threads. The lines of pebble want it where `python3` finds packages, as in the venv of
+//!   `benches/sigkill/table.py`.
 //!
 //! What is compared is measured in one run, turn by turn in shuffled order; the tables show medians and their
 //! ratios, the last lines which of the targets are reached. Large values have fewer turns than `--rounds` says: the

@@ -2,10 +2,12 @@
 
 `start METHOD` is a child's start and join. `KIND BATCHES BATCH` are batches of messages to a child that stays, each
 followed by its answer; the first line of a kind starts the child. `alone KIND COUNT` and `together KIND COUNT [CORE CORE]` are in
-python_locks.py, with the queues' kinds in python_queues.py and the pools' in python_pools.py.
+python_locks.py, with the queues' kinds in python_queues.py and the pools' in python_pools.py. To `version PACKAGE` the answer is
+the version; nothing, if that is not installed.
 """
 
 import functools
+import importlib.metadata
 import multiprocessing
 import platform
 import sys
@@ -97,6 +99,13 @@ def peer(kind, batch):
     return Peer(kind, batch)
 
 
+def version(package):
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
 def turn(command, *arguments):
     if command == "start":
         return functools.partial(start_and_join, multiprocessing.get_context(*arguments))
@@ -109,6 +118,9 @@ def turn(command, *arguments):
 if __name__ == "__main__":
     print(f"CPython {platform.python_version()}", flush=True)
     for line in iter(sys.stdin.readline, ""):
+        if line.startswith("version "):
+            print(version(line.split()[1]), flush=True)
+            continue
         work = turn(*line.split())
         start = time.perf_counter_ns()
         work()

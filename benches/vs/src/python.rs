@@ -38,11 +38,20 @@ impl Python {
         &self.version
     }
 
+    /// The version of a package, if it is installed.
+    pub(crate) fn version_of(&self, package: &str) -> Result<Option<String>, Failure> {
+        Ok(Some(self.ask(&format!("version {package}"))?).filter(|version| !version.is_empty()))
+    }
+
     /// One turn of what this line asks for, timed inside.
     pub(crate) fn time(&self, line: &str) -> Result<Duration, Failure> {
+        self.ask(line)?.parse().map(Duration::from_nanos).map_err(|_| "python3 said no number".into())
+    }
+
+    fn ask(&self, line: &str) -> Result<String, Failure> {
         let mut stdin = self.stdin.as_ref().ok_or("python3 has no stdin")?;
         stdin.write_all(format!("{line}\n").as_bytes())?;
-        self.line()?.parse().map(Duration::from_nanos).map_err(|_| "python3 said no number".into())
+        self.line()
     }
 
     fn line(&self) -> Result<String, Failure> {

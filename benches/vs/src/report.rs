@@ -62,6 +62,11 @@ impl Report {
         println!("  {name:<50} {number:>14} {ratio:>16.2}");
     }
 
+    /// For who is not there.
+    pub(crate) fn absent(&self, name: &str) {
+        println!("  {name:<50} {:>14}", "not installed");
+    }
+
     pub(crate) fn note(&self, note: &str) {
         println!("\n{note}");
     }

@@ -2,6 +2,7 @@
 
 mod call;
 mod maps;
+mod peers;
 
 use multiprocess as mp;
 

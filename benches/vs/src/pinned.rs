@@ -1,5 +1,5 @@
 //! Everybody on one core, so that a round trip is two switches between processes and nothing of the scheduler's luck; or two
-//! processes on a core each.
+//! processes on a core each, or everybody on two.
 
 use nix::{
     errno::Errno,
@@ -22,10 +22,19 @@ impl Pinned {
     }
 
     pub(crate) fn to(core: usize) -> Result<Self, Failure> {
+        Self::to_any(&[core])
+    }
+
+    /// On either of two.
+    pub(crate) fn to_both(first: usize, second: usize) -> Result<Self, Failure> {
+        Self::to_any(&[first, second])
+    }
+
+    fn to_any(cores: &[usize]) -> Result<Self, Failure> {
         let before = sched_getaffinity(THIS_THREAD)?;
-        let mut one = CpuSet::new();
-        one.set(core)?;
-        sched_setaffinity(THIS_THREAD, &one)?;
+        let mut set = CpuSet::new();
+        cores.iter().try_for_each(|&core| set.set(core))?;
+        sched_setaffinity(THIS_THREAD, &set)?;
         Ok(Self { before })
     }
 }

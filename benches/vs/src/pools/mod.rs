@@ -3,6 +3,7 @@
 mod call;
 mod maps;
 mod peers;
+mod replacement;
 mod short;
 
 use multiprocess as mp;
@@ -18,5 +19,6 @@ pub(crate) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
     // Turns take long.
     maps::compare(rounds.div_ceil(10), report)?;
     call::compare(rounds.div_ceil(8), report)?;
-    short::compare(rounds.div_ceil(4), report)
+    short::compare(rounds.div_ceil(4), report)?;
+    replacement::compare(rounds, report)
 }

@@ -56,7 +56,9 @@ def in_time(seconds, do):
 
 def experiment(call, peer, pool, patience):
     seen = Seen()
-    call(pool, work.task, range(-16, 0), seen)
+    # On a busy machine one worker may do the first tasks alone.
+    while len(set(seen.results)) < 2:
+        call(pool, work.task, range(-16, 0), seen)
     say("workers", *set(seen.results))
     sys.stdin.readline()
     seen, start, ended = Seen(), time.monotonic(), []

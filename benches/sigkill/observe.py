@@ -40,16 +40,19 @@ def observe(command, when, patience, run):
             )
         try:
             workers = sorted(map(int, line_of(said, "workers", patience, process)))
+            if len(workers) != 2:
+                with open(errors) as text:
+                    raise RuntimeError(f"{command} has workers {workers}: {text.read()[-2000:]}")
             disturb(process, workers[run % 2], when, random.Random(run))
             line_of(said, "after", 2 * patience, process)
             leaves = ends(process, TO_LEAVE)
         finally:
             process.kill()
             process.wait()
-        time.sleep(TO_END)
-        left = marked(mark)
-        for pid in left:
-            kill(pid)
+            time.sleep(TO_END)
+            left = marked(mark)
+            for pid in left:
+                kill(pid)
         seen = read(said)
         seen.leaves, seen.left = leaves, len(left)
         if process.returncode > 0:

@@ -47,7 +47,10 @@ fn run(item: i64) -> Result<i64, Failure> {
 fn main() -> Result<(), Failure> {
     let call = env::args().nth(1).ok_or("usage: sigkill map|imap")?;
     let pool = mp::Pool::builder().workers(2).build()?;
-    let workers: BTreeSet<_> = perform(&pool, &call, -16..0).0.iter().map(i64::to_string).collect();
+    let mut workers = BTreeSet::new();
+    while workers.len() < 2 {
+        workers.extend(perform(&pool, &call, -16..0).0.iter().map(i64::to_string));
+    }
     println!("workers {}", workers.into_iter().collect::<Vec<_>>().join(" "));
     io::stdin().read_line(&mut String::new())?;
     let start = Instant::now();

@@ -19,10 +19,15 @@ use crate::{
 const COUNT: u32 = 20_000;
 const TASK: Duration = Duration::from_micros(10);
 
-/// So many steps, none of which can begin before the one before.
 #[mp::process_target]
 fn toil(steps: u64) -> u64 {
-    (0..steps).fold(1, |state: u64, _| black_box(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1)))
+    work(steps)
+}
+
+/// So many steps, none of which can begin before the one before. Not inlined, so that it is the same code wherever it is called.
+#[inline(never)]
+fn work(steps: u64) -> u64 {
+    (0..steps).fold(1, |state: u64, step| (state ^ step).wrapping_mul(6_364_136_223_846_793_005).rotate_left(17))
 }
 
 pub(super) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure> {
@@ -35,11 +40,11 @@ pub(super) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
     let pool = mp::Pool::builder().workers(2).build()?;
     let rayon = peers::rayon()?;
     let steps = calibrated();
-    let expected = toil(steps);
+    let expected = work(steps);
     let tasks = || (0..COUNT).map(|_| steps);
-    let timed = |work: &dyn Fn() -> Result<Vec<u64>, Failure>| {
+    let timed = |all: &dyn Fn() -> Result<Vec<u64>, Failure>| {
         let start = Instant::now();
-        let results = work()?;
+        let results = all()?;
         let taken = start.elapsed();
         let is_right = results.len() == COUNT as usize && results.iter().all(|&result| result == expected);
         if is_right { Ok(taken) } else { Err("the results are not right".into()) }
@@ -47,8 +52,10 @@ pub(super) fn compare(rounds: usize, report: &mut Report) -> Result<(), Failure>
     let [of_one, of_rayon, of_map, of_unordered] = take_turns(
         rounds,
         [
-            &mut || timed(&|| Ok(tasks().map(|steps| toil(black_box(steps))).collect())),
-            &mut || timed(&|| Ok(rayon.install(|| (0..COUNT).into_par_iter().map(|_| toil(steps)).collect()))),
+            &mut || timed(&|| Ok(tasks().map(|steps| work(black_box(steps))).collect())),
+            &mut || {
+                timed(&|| Ok(rayon.install(|| (0..COUNT).into_par_iter().map(|_| work(black_box(steps))).collect())))
+            },
             &mut || timed(&|| Ok(pool.map(toil, tasks())?)),
             &mut || timed(&|| Ok(pool.imap_unordered(toil, tasks()).collect::<Result<_, _>>()?)),
         ],
@@ -68,7 +75,7 @@ fn calibrated() -> u64 {
     const STEPS: u64 = 10_000;
     let mut times = [(); 101].map(|()| {
         let start = Instant::now();
-        black_box(toil(black_box(STEPS)));
+        black_box(work(black_box(STEPS)));
         start.elapsed()
     });
     (STEPS as f64 * TASK.as_secs_f64() / median(&mut times).as_secs_f64()) as u64

@@ -2,7 +2,10 @@
 
 use std::os::fd::OwnedFd;
 
+use serde::Serialize;
+
 use super::{
+    encoder::Encoder,
     frame::{Encoded, HEADER},
     message::Message,
 };
@@ -17,6 +20,12 @@ pub(crate) struct Parcel {
 }
 
 impl Parcel {
+    pub(crate) fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self> {
+        let mut encoder = Encoder::spilling_from(usize::MAX);
+        encoder.put(value)?;
+        Ok(encoder.into_parcel())
+    }
+
     pub(super) fn new(body: Vec<u8>, fds: Vec<OwnedFd>) -> Self {
         Self { body, fds }
     }

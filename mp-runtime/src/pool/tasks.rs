@@ -7,11 +7,12 @@ use super::{
     feed::{Order as Delivery, Singly},
     options::TaskOptions,
     order::{Arguments, Order, Settlement},
+    work::call_of,
 };
 use crate::{
     codec::Encoder,
     error::{Error, Result, TaskError, TaskFacts},
-    process::{Arguments as _, WorkerTarget},
+    process::WorkerTarget,
 };
 
 /// An executor, with the options that its tasks are to have: what can be asked of any of them.
@@ -116,10 +117,8 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
     }
 
     fn order<F: WorkerTarget<E::State>>(&self, args: &F::Args) -> Result<Arc<Order>> {
-        let mut encoder = Encoder::spilling_from(usize::MAX);
-        encoder.put(args.value()).map_err(|error| error.context(format!("the arguments of {}", F::ID.name())))?;
-        let arguments = Arguments::One(encoder.into_parcel());
-        Ok(Arc::new(Order::new(TargetName::known(F::ID), Arc::clone(&self.options), 0, arguments)))
+        let (target, parcel) = call_of(F::ID, args)?;
+        Ok(Arc::new(Order::new(target, Arc::clone(&self.options), 0, Arguments::One(parcel))))
     }
 
     /// Runs `target` with each item, and returns the results in their order, when all are there. Items are taken

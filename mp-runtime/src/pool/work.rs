@@ -9,9 +9,9 @@ use super::{
     order::{Order, Settlement},
 };
 use crate::{
-    codec::{HEADER, Message, lengths},
+    codec::{HEADER, Message, Parcel, lengths},
     error::{Error, TaskError, TaskFacts},
-    process::{TargetId, registry::Identity},
+    process::{Arguments, TargetId, registry::Identity},
 };
 
 /// A larger result is not put to the others of its order.
@@ -65,6 +65,12 @@ impl TargetName {
     pub(super) fn identity(&self) -> &Identity {
         &self.0
     }
+}
+
+/// A target, and arguments for it.
+pub(super) fn call_of(id: TargetId, args: &impl Arguments) -> Result<(TargetName, Parcel), Error> {
+    let parcel = Parcel::of(args.value()).map_err(|error| error.context(format!("the arguments of {}", id.name())))?;
+    Ok((TargetName::known(id), parcel))
 }
 
 /// Tasks for an [`Executor`](super::Executor): consecutive items for one target.

@@ -9,15 +9,16 @@ use std::{
     time::Duration,
 };
 
-use super::{Pool, config::Config, trace::Trace};
+use super::{Pool, config::Config, setup::kind, trace::Trace};
 use crate::{
-    codec::{Encoder, Parcel},
+    codec::Encoded,
     error::{Error, Result},
     pool::{
         TargetName,
         options::{Retry, TaskOptions},
+        work::call_of,
     },
-    process::{Arguments, StateTarget, Target, WorkerTarget, cpu_count},
+    process::{Arguments, StateTarget, Target, TargetId, WorkerTarget, cpu_count},
 };
 
 /// How long a worker that is to end has after SIGTERM.
@@ -54,10 +55,16 @@ const GRACE: Duration = Duration::from_secs(1);
 /// ```
 #[must_use = "nothing runs before `.build()`"]
 pub struct PoolBuilder<S = ()> {
+    settings: Settings,
+    state_type: PhantomData<fn() -> S>,
+}
+
+/// What was said so far.
+struct Settings {
     name: String,
     workers: Option<usize>,
-    initializer: Option<Result<(TargetName, Parcel)>>,
-    state: Option<Result<(TargetName, Parcel)>>,
+    initializer: Option<Result<(TargetName, Encoded)>>,
+    state: Option<Result<(TargetName, Encoded)>>,
     exit: Option<TargetName>,
     max_tasks_per_child: Option<u64>,
     max_rss: Option<u64>,
@@ -68,12 +75,11 @@ pub struct PoolBuilder<S = ()> {
     options: TaskOptions,
     tag_stderr: bool,
     trace: Option<PathBuf>,
-    state_type: PhantomData<fn() -> S>,
 }
 
 impl PoolBuilder {
     pub(super) fn new() -> Self {
-        Self {
+        let settings = Settings {
             name: "PoolWorker".to_owned(),
             workers: None,
             initializer: None,
@@ -88,33 +94,20 @@ impl PoolBuilder {
             options: TaskOptions::default(),
             tag_stderr: false,
             trace: None,
-            state_type: PhantomData,
-        }
+        };
+        Self { settings, state_type: PhantomData }
     }
 
     /// Has each worker keep a state, which `target` makes of `args` before the worker's first task; a worker that takes the place of
     /// another one makes its own. Targets whose first argument is a `&mut` of it are given it, in this pool only. It is dropped when
     /// its worker ends normally.
     ///
+    /// `args` are sent once to each worker, not with each task, and what is large in them lies in memory once for all that wait to read it.
+    ///
     /// A task that panics leaves the state as it was then, as with a mutex that is not poisoned.
     pub fn worker_state<F: StateTarget>(self, _target: F, args: F::Args) -> PoolBuilder<F::State> {
-        PoolBuilder {
-            name: self.name,
-            workers: self.workers,
-            initializer: self.initializer,
-            state: Some(parcel(F::ID.name(), &args).map(|parcel| (TargetName::known(F::ID), parcel))),
-            exit: self.exit,
-            max_tasks_per_child: self.max_tasks_per_child,
-            max_rss: self.max_rss,
-            restart_limit: self.restart_limit,
-            max_pending: self.max_pending,
-            grace: self.grace,
-            environment: self.environment,
-            options: self.options,
-            tag_stderr: self.tag_stderr,
-            trace: self.trace,
-            state_type: PhantomData,
-        }
+        let settings = Settings { state: Some(message_of(F::ID, &args)), ..self.settings };
+        PoolBuilder { settings, state_type: PhantomData }
     }
 }
 
@@ -122,45 +115,45 @@ impl<S: 'static> PoolBuilder<S> {
     /// How many workers. By default as many as there are processors for this process, by its affinity and its cgroup's quota
     /// ([`cpu_count`]).
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+        self.settings.workers = Some(workers);
         self
     }
 
     /// What the workers' names begin with; a number follows. `PoolWorker` by default.
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.settings.name = name.into();
         self
     }
 
     /// Has each worker call `target` with `args` before its first task. One that panics, exits, or returns an `ExitCode` other than
     /// success fails the pool; of a result of its own nothing is looked at.
     pub fn initializer<F: Target>(mut self, _target: F, args: F::Args) -> Self {
-        self.initializer = Some(parcel(F::ID.name(), &args).map(|parcel| (TargetName::known(F::ID), parcel)));
+        self.settings.initializer = Some(message_of(F::ID, &args));
         self
     }
 
     /// Has each worker call `target` before it ends normally.
     pub fn worker_exit<F: WorkerTarget<S, Args = ()>>(mut self, _target: F) -> Self {
-        self.exit = Some(TargetName::known(F::ID));
+        self.settings.exit = Some(TargetName::known(F::ID));
         self
     }
 
     /// Has a worker replaced after so many tasks. Not zero. Python's `maxtasksperchild` counts chunks, this counts tasks.
     pub fn max_tasks_per_child(mut self, tasks: u64) -> Self {
-        self.max_tasks_per_child = Some(tasks);
+        self.settings.max_tasks_per_child = Some(tasks);
         self
     }
 
     /// Has a worker replaced, between tasks, that has more than so many bytes of memory (its resident set). It is looked
     /// at now and then.
     pub fn max_rss(mut self, bytes: u64) -> Self {
-        self.max_rss = Some(bytes);
+        self.settings.max_rss = Some(bytes);
         self
     }
 
     /// How long a task may run; see [`TaskOptions::timeout`].
     pub fn task_timeout(mut self, most: Duration) -> Self {
-        self.options = self.options.timeout(most);
+        self.settings.options = self.settings.options.timeout(most);
         self
     }
 
@@ -171,13 +164,13 @@ impl<S: 'static> PoolBuilder<S> {
 
     /// How often, and after what, a task is tried again.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.options = self.options.retry(retry);
+        self.settings.options = self.settings.options.retry(retry);
         self
     }
 
     /// All that can be said of tasks, instead of what was said so far.
     pub fn task_options(mut self, options: TaskOptions) -> Self {
-        self.options = options;
+        self.settings.options = options;
         self
     }
 
@@ -185,37 +178,37 @@ impl<S: 'static> PoolBuilder<S> {
     /// that is pending is [`TaskError::Broken`](crate::TaskError::Broken) then. By default it gives up only when eight in a row were not
     /// made ready; 64, if it is SIGKILL that ends them.
     pub fn restart_limit(mut self, deaths: usize, within: Duration) -> Self {
-        self.restart_limit = Some((deaths, within));
+        self.settings.restart_limit = Some((deaths, within));
         self
     }
 
     /// How many tasks, and how many bytes of their arguments, may be pending; who submits more waits. By default as many as there is memory for.
     pub fn max_pending(mut self, tasks: usize, bytes: usize) -> Self {
-        self.max_pending = (tasks, bytes);
+        self.settings.max_pending = (tasks, bytes);
         self
     }
 
     /// How long a worker that is to end has between SIGTERM and SIGKILL; a second by default.
     pub fn grace(mut self, grace: Duration) -> Self {
-        self.grace = grace;
+        self.settings.grace = grace;
         self
     }
 
     /// Sets an environment variable in the workers.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.environment.push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
+        self.settings.environment.push((key.as_ref().to_owned(), Some(value.as_ref().to_owned())));
         self
     }
 
     /// Leaves one out.
     pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
-        self.environment.push((key.as_ref().to_owned(), None));
+        self.settings.environment.push((key.as_ref().to_owned(), None));
         self
     }
 
     /// Whether lines that workers write to their standard error have the worker's name before them: `[PoolWorker-1] …`.
     pub fn tag_stderr(mut self, tag: bool) -> Self {
-        self.tag_stderr = tag;
+        self.settings.tag_stderr = tag;
         self
     }
 
@@ -223,7 +216,7 @@ impl<S: 'static> PoolBuilder<S> {
     /// `about:tracing` show it. It is complete once the pool has ended; what cannot be written is left out. It
     /// costs some hundred nanoseconds for each task.
     pub fn trace_to(mut self, path: impl Into<PathBuf>) -> Self {
-        self.trace = Some(path.into());
+        self.settings.trace = Some(path.into());
         self
     }
 
@@ -234,41 +227,44 @@ impl<S: 'static> PoolBuilder<S> {
     /// Nothing is left of the pool then: a worker cannot be [started](crate::Builder::start), or not be made ready, as its initializer fails; an
     /// argument of that does not encode; or a number is zero that must not be.
     pub fn build(self) -> Result<Pool<S>> {
-        let workers = match self.workers {
+        let settings = self.settings;
+        let workers = match settings.workers {
             Some(0) => return Err(Error::invalid("a pool has one worker at least")),
             Some(workers) => workers,
             None => cpu_count(),
         };
-        if self.max_tasks_per_child == Some(0) || self.max_pending.0 == 0 || self.max_pending.1 == 0 {
+        if settings.max_tasks_per_child == Some(0) || settings.max_pending.0 == 0 || settings.max_pending.1 == 0 {
             return Err(Error::invalid("a pool whose workers have no tasks: a limit is zero"));
         }
         Pool::start(Config {
-            name: self.name,
+            name: settings.name,
             workers,
-            initializer: self.initializer.transpose()?,
-            state: self.state.transpose()?,
-            exit: self.exit,
-            max_tasks_per_child: self.max_tasks_per_child,
-            max_rss: self.max_rss,
-            restart_limit: self.restart_limit,
-            max_pending: self.max_pending,
-            grace: self.grace,
-            environment: self.environment,
-            options: Arc::new(self.options),
-            tag_stderr: self.tag_stderr,
-            trace: self.trace.as_deref().map(Trace::create).transpose()?,
+            initializer: settings.initializer.transpose()?,
+            state: settings.state.transpose()?,
+            exit: settings.exit,
+            max_tasks_per_child: settings.max_tasks_per_child,
+            max_rss: settings.max_rss,
+            restart_limit: settings.restart_limit,
+            max_pending: settings.max_pending,
+            grace: settings.grace,
+            environment: settings.environment,
+            options: Arc::new(settings.options),
+            tag_stderr: settings.tag_stderr,
+            trace: settings.trace.as_deref().map(Trace::create).transpose()?,
         })
     }
 }
 
-fn parcel(target: &str, args: &impl Arguments) -> Result<Parcel> {
-    let mut encoder = Encoder::spilling_from(usize::MAX);
-    encoder.put(args.value()).map_err(|error| error.context(format!("the arguments of {target}")))?;
-    Ok(encoder.into_parcel())
+fn message_of(id: TargetId, args: &impl Arguments) -> Result<(TargetName, Encoded)> {
+    let (target, parcel) = call_of(id, args)?;
+    Ok((target, parcel.encoded(kind::ARGUMENTS)?))
 }
 
 impl<S> fmt::Debug for PoolBuilder<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolBuilder").field("name", &self.name).field("workers", &self.workers).finish_non_exhaustive()
+        f.debug_struct("PoolBuilder")
+            .field("name", &self.settings.name)
+            .field("workers", &self.settings.workers)
+            .finish_non_exhaustive()
     }
 }

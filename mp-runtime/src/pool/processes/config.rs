@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::trace::Trace;
 use crate::{
-    codec::Parcel,
+    codec::Encoded,
     pool::{TargetName, options::TaskOptions},
 };
 
@@ -13,8 +13,9 @@ use crate::{
 pub(super) struct Config {
     pub(super) name: String,
     pub(super) workers: usize,
-    pub(super) initializer: Option<(TargetName, Parcel)>,
-    pub(super) state: Option<(TargetName, Parcel)>,
+    /// With the message of its arguments, which is the same for all workers: what is large in it lies in one file.
+    pub(super) initializer: Option<(TargetName, Encoded)>,
+    pub(super) state: Option<(TargetName, Encoded)>,
     pub(super) exit: Option<TargetName>,
     pub(super) max_tasks_per_child: Option<u64>,
     /// Bytes.

@@ -12,7 +12,7 @@ use super::{
     core::Worker,
     desk::Desk,
     mailbox::{LENGTH, Mailbox},
-    setup::{Setup, kind},
+    setup::Setup,
     stderr::{LastWords, Listener},
     worker::Serve,
 };
@@ -31,8 +31,7 @@ pub(super) fn start(config: &Config, id: u64, bell: &Bell, memory: &OwnedFd, lis
     let (words, mailbox) =
         Words::create(LENGTH).map_err(|error| Error::os("make the shared memory of a worker", error))?;
     let (ours, theirs) = socket::seqpacket_pair().map_err(|error| Error::os("make the socket of a worker", error))?;
-    for (_, arguments) in config.initializer.iter().chain(&config.state) {
-        let message = arguments.encoded(kind::ARGUMENTS)?;
+    for (_, message) in config.initializer.iter().chain(&config.state) {
         message.send(&ours, Wait::No).map_err(|error| Error::os("send the arguments of an initializer", error))?;
     }
     let (words_said, stderr) = LastWords::new(config.tag_stderr.then(|| format!("[{name}] ")))?;

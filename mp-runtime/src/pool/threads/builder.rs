@@ -4,13 +4,14 @@ use std::{fmt, sync::Arc};
 
 use super::{ThreadPool, crew::Config};
 use crate::{
-    codec::{Encoder, Parcel},
+    codec::Parcel,
     error::{Error, Result},
     pool::{
         TargetName,
         options::{Retry, TaskOptions},
+        work::call_of,
     },
-    process::{Arguments as _, Target, cpu_count},
+    process::{Target, cpu_count},
 };
 
 /// A pool of threads that has not started: what [`ThreadPool::builder`] returns.
@@ -71,9 +72,7 @@ impl ThreadPoolBuilder {
     /// Has each thread call `target` with `args` before its first task. One that panics, or returns an `ExitCode` other than success, fails the pool;
     /// of a result of its own nothing is looked at.
     pub fn initializer<F: Target>(mut self, _target: F, args: F::Args) -> Self {
-        let mut encoder = Encoder::spilling_from(usize::MAX);
-        let encoded = encoder.put(args.value()).map(|()| (TargetName::known(F::ID), encoder.into_parcel()));
-        self.initializer = Some(encoded.map_err(|error| error.context(format!("the arguments of {}", F::ID.name()))));
+        self.initializer = Some(call_of(F::ID, &args));
         self
     }
 

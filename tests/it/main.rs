@@ -33,6 +33,7 @@ mod pool_kills;
 mod pool_limits;
 mod pool_steps;
 mod pool_stops;
+mod pool_workers;
 mod pools;
 mod python_memory;
 mod queue_kills;

@@ -12,7 +12,7 @@ use std::{
 use nix::libc;
 
 use super::{
-    entry::{self, FULL, Head, IN_A_MESSAGE, MOST, MOST_TASKS, NAMED, TIMED, TO_DIE, TO_WAIT, TRACED},
+    entry::{self, FULL, Head, IN_A_MESSAGE, MOST, MOST_TASKS, NAMED, TAGGED, TIMED, TO_DIE, TO_WAIT},
     inbox::Inbox,
     mailbox::{Mailbox, Number, Position, RING, State, WANTED},
     setup::kind,
@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// Tasks with these stand alone in their entry.
-const SINGLE: u8 = IN_A_MESSAGE | TO_DIE | TO_WAIT;
+const SINGLE: u8 = IN_A_MESSAGE | TO_DIE | TO_WAIT | TAGGED;
 /// So many messages of their own wait on a worker's socket at most.
 const MESSAGES: u64 = 2;
 
@@ -94,7 +94,7 @@ impl Drop for Piece {
 }
 
 impl Desk {
-    pub(super) fn new(mailbox: Mailbox, socket: OwnedFd, is_traced: bool) -> Self {
+    pub(super) fn new(mailbox: Mailbox, socket: OwnedFd, flags: u8) -> Self {
         let (start, first) = (Position::default(), Number::default());
         Self {
             mailbox,
@@ -107,7 +107,7 @@ impl Desk {
             free: start,
             outbox: Outbox::default(),
             inbox: Inbox::default(),
-            flags: if is_traced { TRACED } else { 0 },
+            flags,
             wanted: 0,
             pieces: VecDeque::new(),
             knows: Vec::new(),
@@ -138,7 +138,8 @@ impl Desk {
         let mut message = None;
         let options = work.options();
         let is_timed = options.timeout.is_some();
-        if !work.order.is_faulty() && matches!(work.order.arguments, Arguments::Many(..)) {
+        let is_single = work.order.is_faulty() || self.flags & SINGLE != 0;
+        if !is_single && matches!(work.order.arguments, Arguments::Many(..)) {
             self.put_many(work, most, number, self.flags | if is_timed { TIMED } else { 0 })?;
         } else if !work.is_empty() && most > 0 && !self.is_last {
             match self.put_one(&work.order, work.items.start, number)? {
@@ -199,6 +200,9 @@ impl Desk {
                 return Err(Error::decode("its arguments do not decode, as a test wants it"));
             }
             Some(Fault::Undecodable) | None => {}
+        }
+        if flags & TAGGED != 0 {
+            before.put(&(order.first + u64::from(item)))?;
         }
         self.begin(order, number, flags)?;
         let length = before.length() + bytes.map_or(0, <[u8]>::len) + 8;

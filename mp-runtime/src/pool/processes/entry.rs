@@ -29,9 +29,10 @@ pub(super) const TIMED: u8 = 4;
 pub(super) const TO_DIE: u8 = 8;
 /// A test wants it to take its time: so many nanoseconds.
 pub(super) const TO_WAIT: u8 = 16;
-
 /// The worker is to say when it began and when it had ended.
 pub(super) const TRACED: u8 = 32;
+/// The worker is to say on its standard error what it begins; the index comes first.
+pub(super) const TAGGED: u8 = 64;
 
 /// Arguments or a value that are larger come in a message of their own.
 pub(super) const MOST: usize = 16 << 10;

@@ -20,10 +20,12 @@ mod inbox;
 mod io;
 mod mailbox;
 mod pool;
+mod ready;
 mod setup;
 mod start;
 mod stats;
 mod stderr;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod trace;

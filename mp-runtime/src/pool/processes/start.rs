@@ -11,9 +11,11 @@ use super::{
     config::Config,
     core::Worker,
     desk::Desk,
+    entry::{TAGGED, TRACED},
     mailbox::{LENGTH, Mailbox},
     setup::Setup,
     stderr::{LastWords, Listener},
+    tags::Tagger,
     worker::Serve,
 };
 use crate::{
@@ -34,10 +36,11 @@ pub(super) fn start(config: &Config, id: u64, bell: &Bell, memory: &OwnedFd, lis
     for (_, message) in config.initializer.iter().chain(&config.state) {
         message.send(&ours, Wait::No).map_err(|error| Error::os("send the arguments of an initializer", error))?;
     }
-    let (words_said, stderr) = LastWords::new(config.tag_stderr.then(|| format!("[{name}] ")))?;
+    let (words_said, stderr) = LastWords::new(config.tag_stderr.then(|| Tagger::new(name.clone())))?;
     let copy = |fd: &OwnedFd| fd.try_clone().map_err(|error| Error::os("duplicate a descriptor for a worker", error));
     let identity = |name: &TargetName| name.identity().clone();
-    let mut desk = Desk::new(Mailbox(words), ours, config.trace.is_some());
+    let flags = if config.trace.is_some() { TRACED } else { 0 } | if config.tag_stderr { TAGGED } else { 0 };
+    let mut desk = Desk::new(Mailbox(words), ours, flags);
     // It is to say when it is ready.
     desk.want(0);
     let setup = Setup {

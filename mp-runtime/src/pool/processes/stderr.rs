@@ -15,6 +15,7 @@ use std::{
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
+use super::tags::Tagger;
 use crate::{
     error::{Error, Result},
     sys::{
@@ -32,8 +33,6 @@ const LINES: usize = 20;
 /// Of one worker.
 #[derive(Debug)]
 pub(super) struct LastWords {
-    /// To be put before each line.
-    tag: Option<String>,
     state: Mutex<State>,
 }
 
@@ -44,18 +43,17 @@ struct State {
     last: Vec<u8>,
     /// What was read and not passed on.
     unsaid: Vec<u8>,
-    /// The next byte begins a line.
-    begins: bool,
+    tagger: Option<Tagger>,
 }
 
 impl LastWords {
     /// For a worker that is about to be started, and the end that it writes to.
-    pub(super) fn new(tag: Option<String>) -> Result<(Arc<Self>, OwnedFd)> {
+    pub(super) fn new(tagger: Option<Tagger>) -> Result<(Arc<Self>, OwnedFd)> {
         let doing = |error| Error::os("make a pipe for a worker's standard error", error);
         let (reader, writer) = pipe::create().map_err(doing)?;
         fcntl(&reader, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(|errno| doing(errno.into()))?;
-        let state = State { pipe: Some(reader.into()), last: Vec::new(), unsaid: Vec::new(), begins: true };
-        Ok((Arc::new(Self { tag, state: Mutex::new(state) }), writer))
+        let state = State { pipe: Some(reader.into()), last: Vec::new(), unsaid: Vec::new(), tagger };
+        Ok((Arc::new(Self { state: Mutex::new(state) }), writer))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -65,39 +63,16 @@ impl LastWords {
     /// The last lines, up to what has been written by now.
     pub(super) fn last(&self) -> String {
         let mut state = self.state();
-        self.read(&mut state);
+        state.read();
         let text = String::from_utf8_lossy(&state.last);
         let lines: Vec<_> = text.lines().collect();
         lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
-    /// Reads what is there.
-    fn read(&self, state: &mut State) {
-        let mut buffer = [0; 4096];
-        while let Some(pipe) = &mut state.pipe {
-            match pipe.read(&mut buffer) {
-                Ok(0) => state.pipe = None,
-                Ok(length) => {
-                    let said = buffer.get(..length).unwrap_or_default();
-                    state.last.extend_from_slice(said);
-                    let surplus = state.last.len().saturating_sub(KEPT);
-                    state.last.drain(..surplus);
-                    match &self.tag {
-                        None => state.unsaid.extend_from_slice(said),
-                        Some(tag) => tagged(tag, said, &mut state.begins, &mut state.unsaid),
-                    }
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
-                Err(_) => state.pipe = None,
-            }
-        }
-    }
-
     /// Takes what is to be passed on. Returns it, and whether more may come.
     fn take(&self) -> (Vec<u8>, bool) {
         let mut state = self.state();
-        self.read(&mut state);
+        state.read();
         (mem::take(&mut state.unsaid), state.pipe.is_some())
     }
 
@@ -106,14 +81,30 @@ impl LastWords {
     }
 }
 
-/// Puts the tag before each line.
-fn tagged(tag: &str, said: &[u8], begins: &mut bool, into: &mut Vec<u8>) {
-    for line in said.split_inclusive(|byte| *byte == b'\n') {
-        if *begins {
-            into.extend_from_slice(tag.as_bytes());
+impl State {
+    /// Reads what is there.
+    fn read(&mut self) {
+        let mut buffer = [0; 4096];
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read(&mut buffer) {
+                Ok(0) => self.pipe = None,
+                Ok(length) => {
+                    let said = buffer.get(..length).unwrap_or_default();
+                    match &mut self.tagger {
+                        None => {
+                            self.last.extend_from_slice(said);
+                            self.unsaid.extend_from_slice(said);
+                        }
+                        Some(tagger) => tagger.take(said, &mut self.unsaid, &mut self.last),
+                    }
+                    let surplus = self.last.len().saturating_sub(KEPT);
+                    self.last.drain(..surplus);
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return,
+                Err(_) => self.pipe = None,
+            }
         }
-        into.extend_from_slice(line);
-        *begins = line.ends_with(b"\n");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    io::{self, Write},
     mem,
     os::fd::OwnedFd,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -14,9 +15,10 @@ use std::{
 use super::{
     answers::Answers,
     bell::Bell,
-    entry::{self, Found, IN_A_MESSAGE, Kind, MOST, NAMED, TIMED, TO_DIE, TO_WAIT, TRACED},
+    entry::{self, Found, Head, IN_A_MESSAGE, Kind, MOST, NAMED, TAGGED, TIMED, TO_DIE, TO_WAIT, TRACED},
     mailbox::{LENGTH, Mailbox, Number, Position, State, WANTED},
     setup::{Setup, kind},
+    tags,
     trace::Span,
 };
 use crate::{
@@ -54,16 +56,18 @@ impl Target for Serve {
 
 inventory::submit! { Entry::new::<Serve>() }
 
-struct Worker {
-    mailbox: Mailbox,
+pub(super) struct Worker {
+    pub(super) mailbox: Mailbox,
     bell: Bell,
     socket: OwnedFd,
-    initializer: Option<Identity>,
-    builder: Option<Identity>,
-    exit: Option<Identity>,
-    state: Box<dyn Any>,
+    pub(super) initializer: Option<Identity>,
+    pub(super) builder: Option<Identity>,
+    pub(super) exit: Option<Identity>,
+    pub(super) state: Box<dyn Any>,
     /// Targets by the number that the parent gave them; what is not known yet is [refused](unknown).
     targets: Vec<Result<Can>>,
+    /// Their names, if it is to say what it begins.
+    pub(super) names: Vec<String>,
     /// Where tasks go on behind the run.
     cursor: Position,
     generation: u16,
@@ -106,6 +110,7 @@ impl Worker {
             exit: setup.exit,
             state: Box::new(()),
             targets: Vec::new(),
+            names: Vec::new(),
             cursor: Position::default(),
             generation: 0,
             run: Run { entry: None, first: Number::default(), is_loaded: false, at: 0 },
@@ -129,44 +134,7 @@ impl Worker {
             }
         }
         self.serve()?;
-        if let Some(identity) = self.exit.take()
-            && let Can::Perform(perform) | Can::Run { perform, .. } = registry::find(&identity)?.can
-        {
-            let nothing = Message::plain(0, vec![0; HEADER]);
-            perform(&mut *self.state, &mut Decoder::new(&nothing), &mut Encoder::default());
-        }
-        Ok(())
-    }
-
-    fn make_ready(&mut self) -> Result<()> {
-        if let Some(identity) = self.initializer.take() {
-            let Can::Run { perform, .. } = registry::find(&identity)?.can else {
-                return Err(Error::refused(format!("{} cannot be an initializer", identity.name)));
-            };
-            let message = self.message()?;
-            let mut encoder = Encoder::default();
-            match perform(&mut *self.state, &mut Decoder::new(&message), &mut encoder) {
-                Performed::Done => {}
-                Performed::Exit(code) => {
-                    return Err(Error::refused(format!("the initializer {} returned {code:?}", identity.name)));
-                }
-                Performed::Refused(error) | Performed::Unencodable(error) => return Err(error),
-            }
-        }
-        if let Some(identity) = self.builder.take() {
-            let Can::Build(build) = registry::find(&identity)?.can else {
-                return Err(Error::refused(format!("{} does not make a worker's state", identity.name)));
-            };
-            let message = self.message()?;
-            self.state = build(&mut Decoder::new(&message)).map_err(|error| error.context(identity.name))?;
-        }
-        Ok(())
-    }
-
-    fn unready(&mut self, why: &str) -> Result<()> {
-        self.write(Kind::Unready, cut(why));
-        self.rest(self.mailbox.state());
-        Ok(())
+        self.say_goodbye()
     }
 
     /// Takes tasks until there will be no more.
@@ -236,7 +204,7 @@ impl Worker {
     }
 
     /// There is nothing to do: says so.
-    fn rest(&mut self, state: State) {
+    pub(super) fn rest(&mut self, state: State) {
         if self.begun != 0 {
             let busy = clock_gettime::monotonic().saturating_sub(self.begun);
             self.mailbox.busy().fetch_add(busy, SeqCst);
@@ -282,8 +250,8 @@ impl Worker {
             self.load(found)?;
         }
         let mut own = None;
-        if flags & (IN_A_MESSAGE | TO_DIE | TO_WAIT) != 0 {
-            own = self.prepare(flags)?;
+        if flags & (IN_A_MESSAGE | TO_DIE | TO_WAIT | TAGGED) != 0 {
+            own = self.prepare(number, flags)?;
         }
         let part = if own.is_some() {
             0..0
@@ -334,16 +302,22 @@ impl Worker {
             let mut decoder = Decoder::new(&self.arguments);
             let identity = decoder.take()?;
             self.run.at = decoder.position();
-            self.name(found.head.number, &identity);
+            self.name(found.head, &identity);
         }
         Ok(())
     }
 
-    /// From now on this number is that target's.
-    fn name(&mut self, number: u32, identity: &Identity) {
-        let index = number as usize;
+    /// From now on this entry's number is that target's.
+    fn name(&mut self, head: Head, identity: &Identity) {
+        let index = head.number as usize;
         while self.targets.len() <= index {
             self.targets.push(Err(unknown()));
+        }
+        if head.mark & TAGGED != 0 {
+            self.names.resize(self.targets.len(), String::new());
+            if let Some(name) = self.names.get_mut(index) {
+                identity.name.as_ref().clone_into(name);
+            }
         }
         if let Some(known) = self.targets.get_mut(index).filter(|known| known.is_err()) {
             *known = registry::find(identity).map(|entry| entry.can);
@@ -352,11 +326,17 @@ impl Worker {
 
     /// What stands before the arguments of some tasks. Returns the message that they came in, if that is one of their own.
     #[cold]
-    fn prepare(&mut self, flags: u8) -> Result<Option<Message>> {
+    fn prepare(&mut self, number: u32, flags: u8) -> Result<Option<Message>> {
         let mut decoder = Decoder::resume(&self.arguments, self.run.at);
         let sequence: Option<u64> = if flags & IN_A_MESSAGE != 0 { Some(decoder.take()?) } else { None };
         let pause: Option<u64> = if flags & TO_WAIT != 0 { Some(decoder.take()?) } else { None };
+        let index: Option<u64> = if flags & TAGGED != 0 { Some(decoder.take()?) } else { None };
         self.run.at = decoder.position();
+        if let Some(index) = index {
+            let name = self.names.get(number as usize).map_or("", String::as_str);
+            // If it is closed or broken there is nobody to tell.
+            io::stderr().write_all(&tags::begin(name, index)).ok();
+        }
         if flags & TO_DIE != 0 {
             nix::sys::signal::raise(nix::sys::signal::Signal::SIGKILL).ok();
         }
@@ -422,7 +402,7 @@ impl Worker {
     }
 
     /// Writes a result that is no value.
-    fn write(&mut self, kind: Kind, bytes: &[u8]) {
+    pub(super) fn write(&mut self, kind: Kind, bytes: &[u8]) {
         while self.answers.other(&self.mailbox, kind, bytes).is_none() {
             self.wait_for_room();
         }
@@ -452,7 +432,7 @@ impl Worker {
     }
 
     /// The next message on the socket. It was sent before this worker could know of it.
-    fn message(&self) -> Result<Message> {
+    pub(super) fn message(&self) -> Result<Message> {
         match try_recv(&self.socket)? {
             Incoming::Message(mut message) if message.kind() == kind::ARGUMENTS => {
                 // It is sent again if this worker does not survive it.
@@ -465,7 +445,7 @@ impl Worker {
 }
 
 /// As much of a text as goes into an entry.
-fn cut(text: &str) -> &[u8] {
+pub(super) fn cut(text: &str) -> &[u8] {
     cut_text(text).as_bytes()
 }
 

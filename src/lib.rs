@@ -54,7 +54,7 @@
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
 //! - Pools: [`Pool`], [`PoolBuilder`], [`Task`], [`Imap`], [`Tasks`]; how tasks are run: [`TaskOptions`], [`Retry`]; why one has no result: [`TaskError`],
-//!   [`TaskFacts`]; what a pool has done: [`PoolStats`], [`WorkerStats`], [`LongTask`]. Whoever runs tasks: [`Executor`], [`Work`], [`TargetName`],
+//!   [`TaskFacts`]; what a pool has done: [`PoolStats`], [`WorkerStats`], [`LongTask`], [`Progress`]. Whoever runs tasks: [`Executor`], [`Work`], [`TargetName`],
 //!   [`Rejected`]; what it may run: [`WorkerTarget`], [`StateTarget`].
 //! - Why a message did not go or come: [`SendError`], [`RecvError`].
 //! - Queues: [`Queue`] and its halves [`QueueSender`], [`QueueReceiver`]; [`JoinableQueue`], whose items are [`Taken`]; [`SimpleQueue`];
@@ -115,8 +115,8 @@ pub use mp_runtime::{
 
 #[doc(inline)]
 pub use mp_runtime::{
-    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Rejected,
-    Retry, Singly, StateTarget, TargetName, Task, TaskError, TaskFacts, TaskOptions, Tasks, ThreadPool,
+    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Progress,
+    Rejected, Retry, Singly, StateTarget, TargetName, Task, TaskError, TaskFacts, TaskOptions, Tasks, ThreadPool,
     ThreadPoolBuilder, TrySubmitError, Work, WorkerStats, WorkerTarget, as_completed, perform, perform_with, wait_all,
     wait_any,
 };

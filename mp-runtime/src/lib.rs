@@ -34,8 +34,8 @@ pub use memory::{
 };
 pub use memory::{ListItem, Ownership, ShareableList, SharedMemory, SharedMemoryManager, cleanup};
 pub use pool::{
-    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Rejected,
-    Retry, Singly, TargetName, Task, TaskOptions, Tasks, ThreadPool, ThreadPoolBuilder, TrySubmitError, Work,
+    AsCompleted, Executor, Fault, Faulty, Imap, Inline, LongTask, MapTask, Pool, PoolBuilder, PoolStats, Progress,
+    Rejected, Retry, Singly, TargetName, Task, TaskOptions, Tasks, ThreadPool, ThreadPoolBuilder, TrySubmitError, Work,
     WorkerStats, as_completed, perform, perform_with, wait_all, wait_any,
 };
 pub use process::{

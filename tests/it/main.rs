@@ -35,6 +35,7 @@ mod pool_steps;
 mod pool_stops;
 mod pool_workers;
 mod pools;
+mod progress;
 mod python_memory;
 mod queue_kills;
 mod queue_steps;

@@ -18,6 +18,7 @@ use super::{
     Executor, TargetName, Tasks, Work,
     chunk::Chunk,
     order::{Arguments, Order as Shared},
+    progress::{Listeners, Progress},
     task,
     watch::Watcher,
 };
@@ -59,7 +60,7 @@ pub(super) enum Order {
 ///
 /// Each is a [`Result`] of its own. As an iterator it may be collected, or cut short; joiners say what is to happen when items fail:
 /// [`after_all`](Self::after_all), [`fail_fast`](Self::fail_fast), [`first_success`](Self::first_success),
-/// [`max_failures`](Self::max_failures). Dropping it cancels what is not finished.
+/// [`max_failures`](Self::max_failures). How far it has got, [`on_progress`](Self::on_progress) tells. Dropping it cancels what is not finished.
 ///
 /// # Examples
 ///
@@ -86,8 +87,11 @@ pub struct Imap<'e, E: Executor + ?Sized, F: WorkerTarget<E::State>, I> {
     /// `None`: it has ended.
     input: Option<I>,
     delivery: Order,
-    /// How many items were taken from the input.
+    /// How many items were taken from the input, how many of these were settled and that was received, and how many of those without a value.
     taken: u64,
+    settled: u64,
+    failed: u64,
+    pub(super) listeners: Listeners<'e>,
     /// Those whose results have not all been received, the oldest first; and each by its first item.
     chunks: VecDeque<u64>,
     known: HashMap<u64, Chunk<F::Output>>,
@@ -119,6 +123,9 @@ where
             input: Some(input),
             delivery,
             taken: 0,
+            settled: 0,
+            failed: 0,
+            listeners: Listeners::default(),
             chunks: VecDeque::new(),
             known: HashMap::new(),
             works: VecDeque::new(),
@@ -139,9 +146,12 @@ where
         loop {
             self.fill();
             if self.known.is_empty() {
+                self.tell();
                 return;
             }
-            if !self.receive(&mut each) {
+            if self.receive(&mut each) {
+                self.tell();
+            } else {
                 self.wait();
             }
         }
@@ -310,9 +320,17 @@ where
         let Some(chunk) = self.known.get_mut(&first) else { return false };
         let before = chunk.out();
         let in_order = self.delivery == Order::OfItems;
-        let received = catch_unwind(AssertUnwindSafe(|| chunk.receive(in_order, each)));
-        let handed_out = (chunk.out() - before) as usize;
-        self.open = self.open.saturating_sub(handed_out);
+        let mut values = 0;
+        let received = catch_unwind(AssertUnwindSafe(|| {
+            chunk.receive(in_order, &mut |result| {
+                values += u64::from(result.is_ok());
+                each(result);
+            });
+        }));
+        let handed_out = chunk.out() - before;
+        self.open = self.open.saturating_sub(handed_out as usize);
+        self.settled += u64::from(handed_out);
+        self.failed += u64::from(handed_out).saturating_sub(values);
         if chunk.is_done() {
             let (length, time) = (chunk.order.length(), chunk.order.time_of_one());
             self.bytes = self.bytes.saturating_sub(length);
@@ -335,6 +353,23 @@ where
         self.chunk_size = good.min(self.chunk_size * 2);
     }
 
+    /// Tells who wants to know how far it has got.
+    fn tell(&mut self) {
+        if !self.listeners.is_empty() {
+            let progress = self.progress();
+            self.listeners.tell(progress);
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let left = match self.input.as_ref().map(Iterator::size_hint) {
+            None => Some(0),
+            Some((least, most)) => (most == Some(least)).then_some(least as u64),
+        };
+        let Self { settled, failed, taken, .. } = *self;
+        Progress { settled, failed, taken, total: left.map(|left| taken.saturating_add(left)) }
+    }
+
     fn wait(&mut self) {
         let Some(watcher) = &self.watcher else { return };
         if !watcher.was_told()
@@ -346,7 +381,8 @@ where
 
     /// How many results there will be at least, as far as the input says; not more than there is reason to make room for.
     pub(super) fn least(&self) -> usize {
-        self.input.as_ref().map_or(0, |input| input.size_hint().0.min(1 << 20))
+        let most = WINDOW_BYTES / size_of::<F::Output>().max(1);
+        self.input.as_ref().map_or(0, |input| input.size_hint().0.min(most))
     }
 }
 
@@ -372,13 +408,15 @@ where
                 return Some(result);
             }
             if self.known.is_empty() && self.input.is_none() {
+                self.tell();
                 return None;
             }
             let mut ready = std::mem::take(&mut self.ready);
             let received = catch_unwind(AssertUnwindSafe(|| self.receive(&mut |result| ready.push_back(result))));
             self.ready = ready;
-            let some = received.unwrap_or_else(|panic| resume_unwind(panic));
-            if !some && !self.known.is_empty() {
+            if received.unwrap_or_else(|panic| resume_unwind(panic)) {
+                self.tell();
+            } else if !self.known.is_empty() {
                 self.wait();
             }
         }
@@ -420,5 +458,9 @@ impl<I: Iterator> Iterator for Singly<I> {
 
     fn next(&mut self) -> Option<Self::Item> {
         Some((self.0.next()?,))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
     }
 }

@@ -122,7 +122,7 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
     }
 
     /// Runs `target` with each item, and returns the results in their order, when all are there. Items are taken
-    /// from `items` as they are needed.
+    /// from `items` as they are needed. To be told how far it is: `imap(target, items)`[`.on_progress(…)`](Imap::on_progress)`.after_all()`.
     ///
     /// # Errors
     ///

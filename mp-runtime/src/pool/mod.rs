@@ -2,9 +2,11 @@
 //!
 //! In the order of a task: `tasks.rs`, what can be asked, with types; `options.rs`; `work.rs` and `executor.rs`, what is handed to whoever does
 //! it; `order.rs` and `watch.rs`, what comes of it and who is told; `task.rs`, `many.rs`, the handle; `background.rs` and `recording.rs`, a map's; `feed.rs`, `chunk.rs`, `joiners.rs`, many items
-//! for one target, and `progress.rs`, how far these are. Executors: `processes/`, `threads/`, `inline.rs`, which both share `here.rs`; `perform.rs` for those of others, and `faulty.rs` for tests.
+//! for one target, and `progress.rs`, how far these are, with `bar.rs`, for those who look on. Executors: `processes/`, `threads/`, `inline.rs`, which both share `here.rs`; `perform.rs` for those of others, and `faulty.rs` for tests.
 
 mod background;
+#[cfg(feature = "progress")]
+mod bar;
 mod chunk;
 mod executor;
 mod faulty;

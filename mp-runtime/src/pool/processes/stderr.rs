@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read, Write},
+    io::Read,
     mem,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
@@ -16,6 +16,8 @@ use std::{
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::tags::Tagger;
+#[cfg(feature = "progress")]
+use crate::pool::bar;
 use crate::{
     error::{Error, Result},
     sys::{
@@ -29,6 +31,21 @@ use crate::{
 const KEPT: usize = 4 << 10;
 /// So many lines of that are shown.
 const LINES: usize = 20;
+
+/// Nobody has anything on the terminal that it could get into.
+#[cfg(not(feature = "progress"))]
+mod bar {
+    use std::io::{Write, stderr};
+
+    pub(super) fn is_shown() -> bool {
+        false
+    }
+
+    pub(super) fn write_above(said: &[u8]) {
+        // If it is closed or broken there is nobody to tell.
+        stderr().write_all(said).ok();
+    }
+}
 
 /// Of one worker.
 #[derive(Debug)]
@@ -69,11 +86,18 @@ impl LastWords {
         lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
-    /// Takes what is to be passed on. Returns it, and whether more may come.
-    fn take(&self) -> (Vec<u8>, bool) {
+    /// Takes what is to be passed on: whole lines if there is to be more, unless one is very long. Returns it, and whether more may come.
+    fn take(&self, lines: bool) -> (Vec<u8>, bool) {
         let mut state = self.state();
         state.read();
-        (mem::take(&mut state.unsaid), state.pipe.is_some())
+        let more = state.pipe.is_some();
+        let mut said = mem::take(&mut state.unsaid);
+        // Whose line it is must not be said in the middle of another worker's.
+        if (lines || state.tagger.is_some()) && more && said.len() < KEPT {
+            let end = said.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            state.unsaid = said.split_off(end);
+        }
+        (said, more)
     }
 
     fn pipe(&self) -> Option<OwnedFd> {
@@ -159,11 +183,11 @@ impl Shared {
             let is_over = self.is_over.load(Ordering::Acquire);
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut ended = Vec::new();
+            let lines = !is_over && bar::is_shown();
             for words in &all {
-                let (said, more) = words.take();
+                let (said, more) = words.take(lines);
                 if !said.is_empty() {
-                    // If it is closed or broken there is nobody to tell.
-                    std::io::stderr().write_all(&said).ok();
+                    bar::write_above(&said);
                 }
                 if !more {
                     ended.push(Arc::clone(words));

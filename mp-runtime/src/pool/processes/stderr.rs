@@ -87,13 +87,14 @@ impl LastWords {
     }
 
     /// Takes what is to be passed on: whole lines if there is to be more, unless one is very long. Returns it, and whether more may come.
-    fn take(&self, lines: bool) -> (Vec<u8>, bool) {
+    fn take(&self, lines: bool, is_over: bool) -> (Vec<u8>, bool) {
         let mut state = self.state();
         state.read();
         let more = state.pipe.is_some();
         let mut said = mem::take(&mut state.unsaid);
         // Whose line it is must not be said in the middle of another worker's.
-        if (lines || state.tagger.is_some()) && more && said.len() < KEPT {
+        let lines = lines || (!is_over && state.tagger.is_some());
+        if lines && more && said.len() < KEPT {
             let end = said.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             state.unsaid = said.split_off(end);
         }
@@ -185,7 +186,7 @@ impl Shared {
             let mut ended = Vec::new();
             let lines = !is_over && bar::is_shown();
             for words in &all {
-                let (said, more) = words.take(lines);
+                let (said, more) = words.take(!is_over && bar::is_shown(), is_over);
                 if !said.is_empty() {
                     bar::write_above(&said);
                 }

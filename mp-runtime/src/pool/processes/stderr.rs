@@ -86,15 +86,15 @@ impl LastWords {
         lines.get(lines.len().saturating_sub(LINES)..).unwrap_or_default().join("\n")
     }
 
-    /// Takes what is to be passed on: whole lines if there is to be more, unless one is very long. Returns it, and whether more may come.
-    fn take(&self, lines: bool, is_over: bool) -> (Vec<u8>, bool) {
+    /// Takes what is to be passed on. Returns it, and whether more may come.
+    fn take(&self, is_over: bool) -> (Vec<u8>, bool) {
         let mut state = self.state();
         state.read();
         let more = state.pipe.is_some();
         let mut said = mem::take(&mut state.unsaid);
-        // Whose line it is must not be said in the middle of another worker's.
-        let lines = lines || (!is_over && state.tagger.is_some());
-        if lines && more && said.len() < KEPT {
+        // Neither a tag nor a bar belongs into the middle of a line; unless that is very long.
+        let in_lines = state.tagger.is_some() || bar::is_shown();
+        if in_lines && more && !is_over && said.len() < KEPT {
             let end = said.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
             state.unsaid = said.split_off(end);
         }
@@ -184,9 +184,8 @@ impl Shared {
             let is_over = self.is_over.load(Ordering::Acquire);
             let all = self.all.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut ended = Vec::new();
-            let lines = !is_over && bar::is_shown();
             for words in &all {
-                let (said, more) = words.take(!is_over && bar::is_shown(), is_over);
+                let (said, more) = words.take(is_over);
                 if !said.is_empty() {
                     bar::write_above(&said);
                 }

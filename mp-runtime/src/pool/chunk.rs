@@ -30,12 +30,23 @@ pub(super) struct Chunk<T> {
     list: vec::IntoIter<Settlement>,
     /// The first of the items whose values come next, and how many these are.
     values: (u32, u32),
+    /// The item whose value is being decoded: that is its type's own code.
+    decoding: Option<u32>,
 }
 
 impl<T: Output> Chunk<T> {
     pub(super) fn new(order: Arc<Order>) -> Self {
         let bytes = Message::plain(0, Vec::new());
-        Self { order, out: 0, early: Vec::new(), bytes, at: 0, list: Vec::new().into_iter(), values: (0, 0) }
+        Self {
+            order,
+            out: 0,
+            early: Vec::new(),
+            bytes,
+            at: 0,
+            list: Vec::new().into_iter(),
+            values: (0, 0),
+            decoding: None,
+        }
     }
 
     /// How many have been handed out.
@@ -59,7 +70,19 @@ impl<T: Output> Chunk<T> {
         }
     }
 
+    /// An item whose own code panics has neither value nor error; the panic goes on.
     fn receive_taken(&mut self, in_order: bool, each: &mut impl FnMut(Result<T, TaskError>)) {
+        // One for all: for each value it would be a tenth of what that costs.
+        let received = catch_unwind(AssertUnwindSafe(|| self.receive_all(in_order, each)));
+        if let Err(payload) = received {
+            if let Some(item) = self.decoding.take() {
+                self.hand_out(in_order, item, None, each);
+            }
+            resume_unwind(payload);
+        }
+    }
+
+    fn receive_all(&mut self, in_order: bool, each: &mut impl FnMut(Result<T, TaskError>)) {
         loop {
             while self.values.1 > 0 {
                 let item = self.values.0;
@@ -68,18 +91,21 @@ impl<T: Output> Chunk<T> {
                 let (start, end) = rest.unwrap_or_default();
                 let part = self.at + start..self.at + end;
                 self.at = part.end;
-                let value =
-                    catch_unwind(AssertUnwindSafe(|| decoded(&self.order, item, Decoder::within(&self.bytes, part))));
-                self.hand_out(in_order, item, value, each);
+                self.decoding = Some(item);
+                let value = decoded(&self.order, item, Decoder::within(&self.bytes, part));
+                self.decoding = None;
+                self.hand_out(in_order, item, Some(value), each);
             }
             match self.list.next() {
                 None => return,
                 Some(Settlement::Values { item, count }) => self.values = (item, count),
                 Some(Settlement::Message(item, message)) => {
-                    let value = catch_unwind(AssertUnwindSafe(|| decoded(&self.order, item, Decoder::new(&message))));
-                    self.hand_out(in_order, item, value, each);
+                    self.decoding = Some(item);
+                    let value = decoded(&self.order, item, Decoder::new(&message));
+                    self.decoding = None;
+                    self.hand_out(in_order, item, Some(value), each);
                 }
-                Some(Settlement::Failed(item, error)) => self.hand_out(in_order, item, Ok(Err(*error)), each),
+                Some(Settlement::Failed(item, error)) => self.hand_out(in_order, item, Some(Err(*error)), each),
             }
         }
     }
@@ -90,30 +116,27 @@ impl<T: Output> Chunk<T> {
         &mut self,
         in_order: bool,
         item: u32,
-        result: std::thread::Result<Result<T, TaskError>>,
+        result: Option<Result<T, TaskError>>,
         each: &mut impl FnMut(Result<T, TaskError>),
     ) {
-        let (result, panic) = match result {
-            Ok(result) => (Some(result), None),
-            Err(payload) => (None, Some(payload)),
-        };
         if in_order && item != self.out {
-            if self.early.is_empty() {
-                self.early.resize_with(self.order.count() as usize, || None);
-            }
-            if let Some(place) = self.early.get_mut(item as usize) {
-                *place = Some(result);
-            }
-        } else {
+            return self.keep(item, result);
+        }
+        self.out += 1;
+        result.into_iter().for_each(&mut *each);
+        while let Some(result) = self.early.get_mut(self.out as usize).and_then(Option::take) {
             self.out += 1;
             result.into_iter().for_each(&mut *each);
-            while let Some(result) = self.early.get_mut(self.out as usize).and_then(Option::take) {
-                self.out += 1;
-                result.into_iter().for_each(&mut *each);
-            }
         }
-        if let Some(payload) = panic {
-            resume_unwind(payload);
+    }
+
+    #[cold]
+    fn keep(&mut self, item: u32, result: Option<Result<T, TaskError>>) {
+        if self.early.is_empty() {
+            self.early.resize_with(self.order.count() as usize, || None);
+        }
+        if let Some(place) = self.early.get_mut(item as usize) {
+            *place = Some(result);
         }
     }
 }

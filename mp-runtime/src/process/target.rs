@@ -128,10 +128,12 @@ pub trait Arguments: Sized {
 macro_rules! arguments {
     ($($argument:ident)*) => {
         impl<$($argument: Argument),*> Arguments for ($($argument,)*) {
+            #[inline]
             fn value(&self) -> &impl Serialize {
                 self
             }
 
+            #[inline]
             fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
                 decoder.take()
             }
@@ -184,10 +186,12 @@ pub trait Output: Sized + 'static {
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + 'static> Output for T {
+    #[inline]
     fn value(&self) -> &impl Serialize {
         self
     }
 
+    #[inline]
     fn decode(decoder: &mut Decoder<'_>) -> Result<Self> {
         decoder.take()
     }

@@ -38,36 +38,38 @@ impl Answers {
         if !self.has_room(mailbox, words) {
             return None;
         }
-        let ring = mailbox.result_ring();
-        self.append(ring, prefix.get(..prefix_length)?)?;
-        self.append(ring, value)?;
+        let words = mailbox.result_ring().get(self.written.at.index() + 1..)?;
+        for byte in prefix.get(..prefix_length)? {
+            self.append(words, u64::from(*byte), 8)?;
+        }
+        let (whole, rest) = value.as_chunks::<WORD>();
+        for chunk in whole {
+            self.append(words, u64::from_le_bytes(*chunk), 64)?;
+        }
+        if !rest.is_empty() {
+            self.append(words, few(rest), 8 * rest.len() as u32)?;
+        }
+        let length = self.written.bytes as usize;
+        if !length.is_multiple_of(WORD) {
+            // As far as it is full. One that is not begun may be the parent's.
+            words.get(length / WORD)?.store(self.last.to_le(), Relaxed);
+        }
         self.written.count += 1;
         mailbox.results().store(self.written.word(), Release);
         Some(())
     }
 
+    /// Appends so many bits, whole bytes, with the first one lowest. A word is written when it is full.
     #[inline]
-    fn append(&mut self, ring: &[AtomicU64], bytes: &[u8]) -> Option<()> {
-        let length = self.written.bytes as usize;
-        let words = ring.get(self.written.at.index() + 1..)?;
-        let mut at = length / WORD;
-        let mut filled = 8 * (length % WORD) as u32;
-        for chunk in bytes.chunks(WORD) {
-            let value = chunk.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
-            self.last |= value << filled;
-            filled += 8 * chunk.len() as u32;
-            if filled >= 64 {
-                words.get(at)?.store(self.last.to_le(), Relaxed);
-                at += 1;
-                filled -= 64;
-                let used = 8 * chunk.len() as u32 - filled;
-                self.last = value.checked_shr(used).unwrap_or(0);
-            }
+    fn append(&mut self, words: &[AtomicU64], bytes: u64, bits: u32) -> Option<()> {
+        let length = self.written.bytes;
+        let filled = 8 * (length % WORD as u32);
+        self.last |= bytes << filled;
+        if filled + bits >= 64 {
+            words.get(length as usize / WORD)?.store(self.last.to_le(), Relaxed);
+            self.last = bytes.checked_shr(64 - filled).unwrap_or(0);
         }
-        if filled > 0 {
-            words.get(at)?.store(self.last.to_le(), Relaxed);
-        }
-        self.written.bytes += bytes.len() as u32;
+        self.written.bytes = length + bits / 8;
         Some(())
     }
 
@@ -123,5 +125,17 @@ impl Answers {
         }
         self.read = Position::of(mailbox.read().load(SeqCst));
         at.plus(words).since(self.read) <= RING
+    }
+}
+
+/// One to seven bytes as a number, the first one lowest: by two reads, which may overlap.
+#[inline]
+fn few(bytes: &[u8]) -> u64 {
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (bytes.len() - 4))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<2>(), bytes.last_chunk::<2>()) {
+        u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << (8 * (bytes.len() - 2))
+    } else {
+        bytes.first().copied().map_or(0, u64::from)
     }
 }

@@ -11,10 +11,12 @@ use std::{
 };
 
 use super::{
-    entry::{Head, NAMED, look, read_part, write},
-    mailbox::{GENERATIONS, MOST_VALUES, Number, Position, RING, State, Written},
+    answers::Answers,
+    entry::{Head, Kind, NAMED, look, read_part, write},
+    mailbox::{GENERATIONS, LENGTH, MOST_VALUES, Mailbox, Number, Position, RING, State, Written},
     stderr::Listener,
 };
+use crate::{codec::lengths, shm::words::Words};
 
 #[test]
 fn entries_go_round_the_ring_in_one_piece() {
@@ -73,6 +75,55 @@ fn a_state_is_one_word() {
 fn what_is_written_is_one_word() {
     let written = Written { at: Position::of((1 << 31) - 1), count: MOST_VALUES, bytes: 17 };
     assert_eq!(Written::of(written.word()), written);
+}
+
+#[test]
+fn values_come_out_as_they_went_in_and_nothing_else_is_written() {
+    let mailbox = Mailbox(Words::create(LENGTH).unwrap().0);
+    let (mut answers, mut read_at) = (Answers::default(), Position::default());
+    let mut length = 0;
+    for round in 0..200 {
+        // What was read is the worker's again, and only that.
+        mailbox.read().store(read_at.word(), Relaxed);
+        let mut expected: Vec<Vec<u8>> = Vec::new();
+        loop {
+            length = (length * 31 + 7) % if round % 10 == 0 { 3000 } else { 45 };
+            let value: Vec<u8> = (0..length).map(|place| (place * 7 + round + 1) as u8).collect();
+            if answers.value(&mailbox, &value).is_none() {
+                break;
+            }
+            expected.push(value);
+        }
+        let end = mailbox.written();
+        let own = read_at.index();
+        let mut read = Vec::new();
+        while read_at != end.at {
+            if mailbox.result_ring()[read_at.index()].load(Relaxed) == 0 {
+                // The last entry lies at the beginning, and is not ended.
+                read_at = read_at.plus(read_at.to_the_end());
+                continue;
+            }
+            let found = look(mailbox.result_ring(), read_at).unwrap();
+            assert_eq!(found.head.kind(), Some(Kind::Values));
+            read.push(Vec::new());
+            found.read(mailbox.result_ring(), read.last_mut().unwrap()).unwrap();
+            read_at = found.next;
+        }
+        read.push(Vec::new());
+        read_part(mailbox.result_ring(), end.at, 0, end.bytes as usize, read.last_mut().unwrap()).unwrap();
+        let read = read.concat();
+        let mut at = 0;
+        for value in &expected {
+            let (start, end) = lengths::first(&read[at..]).unwrap();
+            assert_eq!(&read[at + start..at + end], value, "round {round}, from {own}");
+            at += end;
+        }
+        assert_eq!(at, read.len());
+        // The last entry is ended, as for a result of another kind, when there is room again.
+        mailbox.read().store(end.at.word(), Relaxed);
+        answers.other(&mailbox, Kind::Ready, &[]).unwrap();
+        read_at = mailbox.written().at;
+    }
 }
 
 /// Whenever it is told to: also before it has looked for the first time.

@@ -263,24 +263,35 @@ impl Worker {
             part
         };
         self.encoder.begin_anew(0);
-        let performed = match self.targets.get(number as usize) {
+        // What came of it, but for a value: to bring that out of the closure for each task takes as long as the rest of this.
+        let mut other = None;
+        let caught = match self.targets.get(number as usize) {
             Some(Ok(Can::Run { perform, .. } | Can::Perform(perform))) => {
                 let (perform, state, encoder) = (*perform, &mut *self.state, &mut self.encoder);
                 let mut decoder = match &own {
                     Some(own) => Decoder::new(own),
                     None => Decoder::within(&self.arguments, part),
                 };
-                catch_unwind(AssertUnwindSafe(|| perform(state, &mut decoder, encoder)))
+                catch_unwind(AssertUnwindSafe(|| match perform(state, &mut decoder, encoder) {
+                    Performed::Done => {}
+                    performed => other = Some(performed),
+                }))
             }
-            Some(Ok(Can::Build(_))) => Ok(Performed::Refused(Error::refused("it makes a state, and is no task"))),
-            Some(Err(error)) => Ok(Performed::Refused(error.clone())),
-            None => Ok(Performed::Refused(unknown())),
+            refused => {
+                let error = match refused {
+                    Some(Ok(_)) => Error::refused("it makes a state, and is no task"),
+                    Some(Err(error)) => error.clone(),
+                    None => unknown(),
+                };
+                other = Some(Performed::Refused(error));
+                Ok(())
+            }
         };
         if flags & TRACED != 0 {
             let span = Span { begin, end: clock_gettime::monotonic() };
             self.write(Kind::Span, &span.to_bytes());
         }
-        self.answer(performed)?;
+        self.answer(caught, other)?;
         if flags & TIMED != 0 {
             // Before the next one is begun: it is not to be taken for the time of that.
             self.mailbox.since().store(0, SeqCst);
@@ -346,17 +357,18 @@ impl Worker {
         sequence.map(|sequence| self.message_of(sequence)).transpose()
     }
 
-    /// Writes what a task came to.
+    /// Writes what a task came to: `None` is a value.
     #[inline]
-    fn answer(&mut self, performed: thread::Result<Performed>) -> Result<()> {
-        if let Ok(Performed::Done) = performed
+    fn answer(&mut self, caught: thread::Result<()>, other: Option<Performed>) -> Result<()> {
+        if caught.is_ok()
+            && other.is_none()
             && let Some(body) = self.encoder.plain_body()
             && body.len() <= MOST
             && self.answers.value(&self.mailbox, body).is_some()
         {
             return Ok(());
         }
-        self.answer_otherwise(performed)
+        self.answer_otherwise(caught.map(|()| other.unwrap_or(Performed::Done)))
     }
 
     /// The same for what is no small value, or has no room.

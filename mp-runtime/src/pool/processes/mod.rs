@@ -19,6 +19,8 @@ mod entry;
 mod inbox;
 mod io;
 mod mailbox;
+#[cfg(test)]
+mod models;
 mod pool;
 mod ready;
 mod setup;

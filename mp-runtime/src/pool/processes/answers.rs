@@ -112,6 +112,11 @@ impl Answers {
         mailbox.results().store(self.written.word(), Release);
     }
 
+    /// Whether nothing has been read since it was last found that there is no room.
+    pub(super) fn is_unread(&self, mailbox: &Mailbox) -> bool {
+        Position::of(mailbox.read().load(SeqCst)) == self.read
+    }
+
     /// Whether so many words may be written from the last entry on.
     #[inline]
     fn has_room(&mut self, mailbox: &Mailbox, words: u32) -> bool {

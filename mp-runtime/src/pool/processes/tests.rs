@@ -3,7 +3,10 @@
 use std::{
     hint,
     sync::{
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
         mpsc,
     },
     thread,
@@ -124,6 +127,18 @@ fn values_come_out_as_they_went_in_and_nothing_else_is_written() {
         answers.other(&mailbox, Kind::Ready, &[]).unwrap();
         read_at = mailbox.written().at;
     }
+}
+
+/// The parent may read between the look for room and the sleep.
+#[test]
+fn nobody_waits_for_room_that_there_is() {
+    let (words, _memfd) = Words::create(LENGTH).unwrap();
+    let (mailbox, mut answers) = (Mailbox(words), Answers::default());
+    while answers.value(&mailbox, &[7; 1000]).is_some() {}
+    assert!(answers.is_unread(&mailbox));
+    mailbox.read().store(mailbox.written().at.word(), SeqCst);
+    assert!(!answers.is_unread(&mailbox));
+    answers.value(&mailbox, &[7; 1000]).unwrap();
 }
 
 /// Whenever it is told to: also before it has looked for the first time.

@@ -423,13 +423,12 @@ impl Worker {
     /// Waits until the parent has read something.
     #[cold]
     fn wait_for_room(&self) {
-        let read = self.mailbox.read().load(SeqCst);
         // However little it wanted to know, it has to read now.
         fence(SeqCst);
         if self.mailbox.want().swap(0, SeqCst) & WANTED != 0 {
             self.bell.ring();
         }
-        self.sleep(|mailbox| mailbox.read().load(SeqCst) == read);
+        self.sleep(|mailbox| self.answers.is_unread(mailbox));
     }
 
     /// The message of that number. Those before it belong to tasks that were taken back.

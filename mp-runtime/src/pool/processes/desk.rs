@@ -391,10 +391,10 @@ impl Desk {
         self.mailbox.want().load(SeqCst) & WANTED != 0
     }
 
-    /// Whether there is as much as was wanted; or all.
+    /// Whether there is as much as was wanted; or all; or as much as there is room for.
     pub(super) fn is_due(&self) -> bool {
         let begun = self.mailbox.state().next.since(self.answered);
-        begun > self.wanted || (begun as usize >= self.count() && self.has_news())
+        begun > self.wanted || (begun as usize >= self.count() && self.has_news()) || self.may_lack_room()
     }
 
     /// How many of its tasks it has begun.

@@ -86,6 +86,12 @@ impl Desk {
         self.mailbox.written() != self.inbox.read
     }
 
+    /// Whether there are so many that the worker may be waiting for room.
+    #[inline]
+    pub(super) fn may_lack_room(&self) -> bool {
+        self.mailbox.written().at.since(self.inbox.read.at) > RING / 2
+    }
+
     /// Takes the next results off the ring.
     pub(super) fn next_answer(&mut self) -> Answer {
         let most = self.count() as u32;

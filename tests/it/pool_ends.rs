@@ -1,6 +1,11 @@
 //! How pools begin and end, with whatever is under way; and what they do within their limits.
 
-use std::{process::exit, thread, time::Duration};
+use std::{
+    process::exit,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::Duration,
+};
 
 use multiprocess as mp;
 use nix::{
@@ -323,6 +328,29 @@ fn who_submits_too_much_waits_for_room() -> mp::Result<()> {
 fn naps(x: u64) -> u64 {
     thread::sleep(Duration::from_millis(x));
     x
+}
+
+/// More than the worker has ahead, so that some are pending when it has nothing.
+#[test]
+fn who_looks_at_the_stats_takes_nothing_from_those_who_wait() {
+    let _watchdog = watchdog();
+    let pool = pool(1);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|looks| {
+        looks.spawn(|| {
+            while !is_over.load(Relaxed) {
+                let _stats = pool.stats();
+            }
+        });
+        for _ in 0..100 {
+            thread::scope(|calls| {
+                for _ in 0..4 {
+                    calls.spawn(|| assert_eq!(pool.call(naps, (1,)).unwrap(), 1));
+                }
+            });
+        }
+        is_over.store(true, Relaxed);
+    });
 }
 
 #[test]

@@ -214,8 +214,11 @@ impl<S: 'static> Pool<S> {
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         let mut core = self.shared.core();
-        core.collect();
-        core.stats()
+        // Who takes results gives out what can follow them: a thread that waits finds nothing new any more, and sleeps on.
+        core.pass();
+        let stats = core.stats();
+        self.shared.leave(core);
+        stats
     }
 }
 

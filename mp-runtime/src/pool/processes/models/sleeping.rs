@@ -48,7 +48,7 @@ pub(super) enum Mutant {
     GivesUntold,
     /// The pool's own thread forgets what it was told after it has looked.
     ForgetsLate,
-    /// Who looks in takes results and gives out nothing: so it was.
+    /// Who looks in takes results and gives out nothing: so it was with `Pool::stats`.
     TakesOnly,
 }
 

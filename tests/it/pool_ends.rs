@@ -1,6 +1,7 @@
 //! How pools begin and end, with whatever is under way; and what they do within their limits.
 
 use std::{
+    os::unix::fs::FileExt,
     process::exit,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
@@ -328,6 +329,32 @@ fn who_submits_too_much_waits_for_room() -> mp::Result<()> {
 fn naps(x: u64) -> u64 {
     thread::sleep(Duration::from_millis(x));
     x
+}
+
+/// Writes into its worker's mailbox that far more tasks were begun than there are.
+#[mp::process_target]
+fn scribbles() {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let memory = std::fs::OpenOptions::new().write(true).open("/proc/self/mem").unwrap();
+    for (start, end) in maps.lines().filter(|line| line.contains("rw-s")).filter_map(|line| {
+        let (start, end) = line.split(' ').next()?.split_once('-')?;
+        Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+    }) {
+        if (200_000..300_000).contains(&(end - start)) {
+            memory.write_all_at(&[99], start + 24 * 8).unwrap();
+        }
+    }
+}
+
+/// A driver that believed it would look again and again, with the lock of the pool.
+#[test]
+fn a_worker_that_writes_nonsense_ends() {
+    let _watchdog = watchdog();
+    let pool = pool(1);
+    // It has answered: that counts.
+    pool.call(scribbles, ()).unwrap();
+    assert_eq!(pool.call(square, (3,)).unwrap(), 9);
+    assert_eq!(pool.restarts(), 1);
 }
 
 /// More than the worker has ahead, so that some are pending when it has nothing.

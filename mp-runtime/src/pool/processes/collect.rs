@@ -60,9 +60,19 @@ impl Core {
 impl Worker {
     /// Takes its results.
     pub(super) fn collect(&mut self, now: Instant, finds: &mut Finds<'_>, trace: Option<&Trace>) {
-        if !self.desk.has_news() {
+        if self.desk.ignores_answers() {
             return;
         }
+        let next = self.desk.mailbox.state().next;
+        if self.desk.has_news() {
+            self.take_news(now, finds, trace);
+        }
+        if !self.desk.makes_sense(next) && !self.desk.ignores_answers() {
+            self.distrust();
+        }
+    }
+
+    fn take_news(&mut self, now: Instant, finds: &mut Finds<'_>, trace: Option<&Trace>) {
         let first = self.desk.front().map(|piece| (Arc::clone(&piece.order), piece.items.start, piece.number));
         let mut answered = Vec::new();
         loop {

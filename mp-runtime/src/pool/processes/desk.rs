@@ -393,8 +393,17 @@ impl Desk {
 
     /// Whether there is as much as was wanted; or all; or as much as there is room for.
     pub(super) fn is_due(&self) -> bool {
+        if self.ignores_answers() {
+            return false;
+        }
         let begun = self.mailbox.state().next.since(self.answered);
         begun > self.wanted || (begun as usize >= self.count() && self.has_news()) || self.may_lack_room()
+    }
+
+    /// Whether `STATE` makes sense, behind all results: `next` stood there before they were looked at, and so all before it but one are answered.
+    pub(super) fn makes_sense(&self, next: Number) -> bool {
+        let running = self.count().min(1) as u32;
+        self.answered.plus(running).has_reached(next) && self.mailbox.state().next.has_reached(self.answered)
     }
 
     /// How many of its tasks it has begun.

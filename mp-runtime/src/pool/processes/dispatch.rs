@@ -184,7 +184,7 @@ impl Core {
 impl Worker {
     /// Whether it can be given tasks.
     pub(super) fn takes_tasks(&self) -> bool {
-        self.ready.is_some() && self.ending.is_none() && !self.desk.is_finishing()
+        self.ready.is_some() && self.ending.is_none() && !self.desk.is_finishing() && !self.desk.ignores_answers()
     }
 
     /// Whether it is at a task, of what it was [seen](Self::collect) to have.

@@ -14,6 +14,8 @@ pub(super) struct Inbox {
     /// Of the entry that is being read: what has been taken of it.
     read: Written,
     bytes: Vec<u8>,
+    /// What comes is not looked at any more.
+    is_shut: bool,
 }
 
 /// What comes next.
@@ -83,7 +85,7 @@ impl Desk {
     /// Whether there are results that were not taken.
     #[inline]
     pub(super) fn has_news(&self) -> bool {
-        self.mailbox.written() != self.inbox.read
+        !self.inbox.is_shut && self.mailbox.written() != self.inbox.read
     }
 
     /// Whether there are so many that the worker may be waiting for room.
@@ -121,6 +123,10 @@ impl Desk {
 
     /// What comes from here on is not looked at.
     pub(super) fn ignore_answers(&mut self) {
-        self.inbox.read = self.mailbox.written();
+        self.inbox.is_shut = true;
+    }
+
+    pub(super) fn ignores_answers(&self) -> bool {
+        self.inbox.is_shut
     }
 }

@@ -136,7 +136,7 @@ def versions(peers):
         f"multiprocess {ours}",
         f"CPython {platform.python_version()} (start method {multiprocessing.get_start_method()})",
         *(f"{peer.package} {version(peer.package) or 'not installed'}" for peer in peers if peer.package),
-        f"Linux {platform.release()}",
+        "Linux " + ".".join(platform.release().split(".")[:2]),
     ]
 
 

@@ -31,6 +31,7 @@ mod pool_faults;
 mod pool_inputs;
 mod pool_kills;
 mod pool_limits;
+mod pool_starts;
 mod pool_steps;
 mod pool_stops;
 mod pool_workers;

@@ -351,8 +351,9 @@ fn scribbles() {
 fn a_worker_that_writes_nonsense_ends() {
     let _watchdog = watchdog();
     let pool = pool(1);
-    // It has answered: that counts.
-    pool.call(scribbles, ()).unwrap();
+    // If it has answered by the time that somebody looks, that counts.
+    let result = pool.call(scribbles, ());
+    assert!(matches!(result, Ok(()) | Err(mp::TaskError::Killed(_))), "{result:?}");
     assert_eq!(pool.call(square, (3,)).unwrap(), 9);
     assert_eq!(pool.restarts(), 1);
 }

@@ -82,7 +82,7 @@ mod tests {
     fn tagged(parts: &[&[u8]]) -> (String, String) {
         let (mut tagger, mut shown, mut said) = (Tagger::new("w-1".to_owned()), Vec::new(), Vec::new());
         parts.iter().for_each(|part| tagger.take(part, &mut shown, &mut said));
-        (String::from_utf8(shown).unwrap(), String::from_utf8(said).unwrap())
+        (String::from_utf8_lossy(&shown).into_owned(), String::from_utf8_lossy(&said).into_owned())
     }
 
     #[test]

@@ -331,9 +331,8 @@ fn naps(x: u64) -> u64 {
     x
 }
 
-/// Writes into its worker's mailbox that far more tasks were begun than there are.
-#[mp::process_target]
-fn scribbles() {
+/// Writes into its worker's mailbox.
+fn scribble(place: u64, bytes: &[u8]) {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let memory = std::fs::OpenOptions::new().write(true).open("/proc/self/mem").unwrap();
     for (start, end) in maps.lines().filter(|line| line.contains("rw-s")).filter_map(|line| {
@@ -341,9 +340,39 @@ fn scribbles() {
         Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
     }) {
         if (200_000..300_000).contains(&(end - start)) {
-            memory.write_all_at(&[99], start + 24 * 8).unwrap();
+            memory.write_all_at(bytes, start + place).unwrap();
         }
     }
+}
+
+/// That far more tasks were begun than there are.
+#[mp::process_target]
+fn scribbles() {
+    scribble(24 * 8, &[99]);
+}
+
+/// That results lie where there are none.
+#[mp::process_target]
+fn scribbles_and_stays(told: mp::QueueSender<u32>) {
+    scribble(32 * 8, &(5_u64 << 33).to_le_bytes());
+    told.put(&0).unwrap();
+    loop {
+        thread::park();
+    }
+}
+
+/// Who believed it would go round and round the ring.
+#[test]
+fn a_worker_whose_results_are_nonsense_ends() {
+    let _watchdog = watchdog();
+    let pool = pool(1);
+    let (sender, told) = mp::Queue::unbounded().unwrap().split();
+    let task = pool.submit(scribbles_and_stays, (sender,)).unwrap();
+    told.get().unwrap();
+    let _looked = pool.stats();
+    assert!(matches!(task.join(), Err(mp::TaskError::Killed(_))));
+    assert_eq!(pool.call(square, (3,)).unwrap(), 9);
+    assert_eq!(pool.restarts(), 1);
 }
 
 /// A driver that believed it would look again and again, with the lock of the pool.

@@ -1,8 +1,14 @@
 //! Inputs of maps that take their time: what was taken from them is not kept back.
 
-use std::{thread, time::Duration};
+use std::{
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread,
+    time::Duration,
+};
 
 use multiprocess as mp;
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::support::{eventually, watchdog};
 
@@ -63,5 +69,111 @@ fn results_do_not_wait_for_a_slow_input() -> mp::Result<()> {
         assert_eq!(received, quick + 3_000);
         assert!(pulled < 200, "{pulled} items ahead of the results");
     }
+    Ok(())
+}
+
+fn items(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap()
+}
+
+#[mp::process_target]
+fn answers(x: u64, told: mp::QueueSender<u64>) {
+    thread::sleep(Duration::from_micros(100));
+    told.put(&x).unwrap();
+}
+
+/// Three at a time, and the next three only when those were run.
+#[test]
+fn an_input_may_wait_for_what_it_has_just_yielded() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let pool = mp::Pool::builder().workers(2).build()?;
+    let (sender, told) = mp::Queue::unbounded()?.split();
+    let input = (0..300).map(|x| {
+        if x % 3 == 0 && x > 0 {
+            let mut three: Vec<_> = (0..3).map(|_| told.get().unwrap()).collect();
+            three.sort_unstable();
+            assert_eq!(three, [x - 3, x - 2, x - 1]);
+        }
+        (x, sender.clone())
+    });
+    assert_eq!(pool.starmap(answers, input)?.len(), 300);
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Loud(u64);
+
+impl Serialize for Loud {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert_ne!(self.0 % 10, 2, "not this one");
+        serializer.serialize_newtype_struct("Loud", &self.0)
+    }
+}
+
+#[mp::process_target]
+fn not_four(loud: Loud) -> u64 {
+    assert_ne!(loud.0 % 10, 4);
+    loud.0
+}
+
+#[test]
+fn an_item_that_panics_keeps_its_index() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let pool = mp::Pool::builder().workers(2).build()?;
+    let mut last = None;
+    let mut results = pool.imap(not_four, (0..1000).map(Loud)).on_progress(|now| last = Some(*now));
+    let (mut panics, mut indices, mut values) = (0, Vec::new(), Vec::new());
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| results.next())) {
+            Ok(Some(Ok(value))) => values.push(value),
+            Ok(Some(Err(error))) => indices.push(error.facts().index()),
+            Ok(None) => break,
+            Err(_) => panics += 1,
+        }
+    }
+    drop(results);
+    assert_eq!(panics, 100);
+    assert_eq!(indices, (0..100).map(|ten| 10 * ten + 4).collect::<Vec<_>>());
+    assert_eq!(values, (0..1000).filter(|x| x % 10 != 2 && x % 10 != 4).collect::<Vec<_>>());
+    let last = last.unwrap();
+    assert_eq!((last.settled, last.failed, last.total), (1000, 200, Some(1000)));
+    Ok(())
+}
+
+#[test]
+fn a_map_has_no_more_pending_than_the_pool_allows() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let pool = mp::Pool::builder().workers(2).max_pending(5, 1 << 20).build()?;
+    for options in [mp::TaskOptions::new(), mp::TaskOptions::new().chunk_size(items(1)).window(items(5_000))] {
+        let mut count = 0;
+        for result in pool.with(options).imap(same, 0..20_000) {
+            assert_eq!(result?, count);
+            count += 1;
+            if count.is_multiple_of(10) {
+                let stats = pool.stats();
+                assert!(stats.pending + stats.outstanding <= 5, "{stats:?}");
+            }
+        }
+        assert_eq!(count, 20_000);
+    }
+    Ok(())
+}
+
+#[mp::process_target]
+fn not_the_first(x: u64) -> u64 {
+    assert_ne!(x, 0);
+    loop {
+        thread::park();
+    }
+}
+
+/// Each of them took back all the others, and put them into the queue again.
+#[test]
+fn a_large_window_is_cancelled_at_once() -> mp::Result<()> {
+    let _watchdog = watchdog();
+    let pool = mp::Pool::builder().workers(2).grace(Duration::ZERO).build()?;
+    let tasks = pool.with(mp::TaskOptions::new().window(items(200_000)));
+    assert!(matches!(tasks.imap(not_the_first, 0..200_000).fail_fast(), Err(mp::TaskError::Panicked(..))));
+    assert_eq!(pool.call(same, (5,))?, 5);
     Ok(())
 }

@@ -4,8 +4,11 @@
 //! written. What cannot be written to standard error, nobody can be told: as everywhere else, it is left out.
 
 use std::{
-    io::{Write as _, stderr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    io::{StderrLock, Write as _, stderr},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Instant,
 };
 
@@ -19,32 +22,36 @@ const UNKNOWN: &str = "{prefix} {spinner} {pos} {rate}/s, {elapsed}{msg}";
 
 /// `None`: there is no bar on the terminal.
 static SCREEN: Mutex<Option<Screen>> = Mutex::new(None);
+/// Whether there is one: to be asked by those who must not wait for the terminal.
+static IS_SHOWN: AtomicBool = AtomicBool::new(false);
 
 struct Screen {
     multi: MultiProgress,
     bars: Vec<ProgressBar>,
 }
 
-fn screen() -> MutexGuard<'static, Option<Screen>> {
-    SCREEN.lock().unwrap_or_else(PoisonError::into_inner)
+/// Standard error comes first, as whoever waits for the screen may have it already.
+fn screen() -> (StderrLock<'static>, MutexGuard<'static, Option<Screen>>) {
+    let stderr = stderr().lock();
+    (stderr, SCREEN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Whether there is a bar on the terminal.
 pub(super) fn is_shown() -> bool {
-    screen().is_some()
+    IS_SHOWN.load(Ordering::Relaxed)
 }
 
 /// Writes to standard error: above the bars, if there are any.
 pub(super) fn write_above(said: &[u8]) {
-    let screen = screen();
+    let (mut stderr, screen) = screen();
     if let Some(screen) = &*screen {
         screen.multi.clear().ok();
     }
-    stderr().write_all(said).ok();
+    stderr.write_all(said).ok();
     if let Some(screen) = &*screen {
         // Else a bar would stand behind it, and wipe it away.
         if !said.ends_with(b"\n") {
-            stderr().write_all(b"\n").ok();
+            stderr.write_all(b"\n").ok();
         }
         // This draws all of them.
         screen.bars.iter().take(1).for_each(ProgressBar::force_draw);
@@ -62,7 +69,8 @@ struct Bar {
 
 impl Bar {
     fn open(label: String, now: Progress) -> Self {
-        let mut screen = screen();
+        let (_stderr, mut screen) = screen();
+        IS_SHOWN.store(true, Ordering::Relaxed);
         let screen = screen.get_or_insert_with(|| Screen { multi: MultiProgress::new(), bars: Vec::new() });
         let bar = ProgressBar::with_draw_target(now.total, ProgressDrawTarget::hidden());
         let bar = screen.multi.add(bar.with_style(style(now.total)).with_prefix(label.clone()));
@@ -100,7 +108,7 @@ impl Bar {
         let of = total.map_or_else(String::new, |total| format!(" of {total}"));
         let failures = if failed == 0 { String::new() } else { format!(", {failed} failed") };
         let line = format!("{} {settled}{of} in {:.1?}{failures}", self.label, self.since.elapsed());
-        let mut all = screen();
+        let (_stderr, mut all) = screen();
         let Some(screen) = &mut *all else { return };
         screen.multi.println(line).ok();
         self.bar.finish_and_clear();
@@ -108,6 +116,7 @@ impl Bar {
         screen.bars.retain(|bar| !bar.is_finished());
         if screen.bars.is_empty() {
             *all = None;
+            IS_SHOWN.store(false, Ordering::Relaxed);
         }
     }
 }
@@ -138,7 +147,7 @@ where
     /// in a second, and how long the rest will take. Feature `progress`.
     ///
     /// Where the input does not know how many there are, the bar has no end, and says for how long it has gone on. It is drawn when
-    /// something has come, at most twenty times a second; when all has, or this is dropped, a line that stays takes its place. Where standard error
+    /// something has come, at most twenty times a second; when all has, or this is dropped (but not by a panic), a line that stays takes its place. Where standard error
     /// is no terminal, nothing is written.
     ///
     /// What workers write to their standard error is written above the bar, line by line. What they and this program write to the terminal otherwise

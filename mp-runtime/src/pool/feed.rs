@@ -35,7 +35,9 @@ const WORTH_A_CHUNK: Duration = Duration::from_micros(250);
 const AHEAD: Duration = Duration::from_millis(5);
 /// What was taken from a slow input is not kept back for longer.
 const A_WHILE: Duration = Duration::from_millis(1);
-/// Of an input that yields fewer items in that time each is handed over before the next one is asked for.
+/// What was taken is handed over before the input is asked again, unless tasks are shorter than that, ...
+const SHORT: Duration = Duration::from_micros(20);
+/// ... and the input yields so many items in [a while](A_WHILE).
 const SLOW: usize = 50;
 /// It is looked after so many items how long they took.
 const STEP: usize = 32;
@@ -104,6 +106,8 @@ pub struct Imap<'e, E: Executor + ?Sized, F: WorkerTarget<E::State>, I> {
     chunk_size: usize,
     /// So many items the input is expected to yield in [a while](A_WHILE).
     quick: usize,
+    /// An item's own code is encoding it.
+    encoding: bool,
     time_of_one: Duration,
     watcher: Option<Arc<Watcher>>,
     news: Vec<u64>,
@@ -134,6 +138,7 @@ where
             ready: VecDeque::new(),
             chunk_size: 1,
             quick: 1,
+            encoding: false,
             time_of_one: Duration::ZERO,
             watcher: None,
             news: Vec::new(),
@@ -179,7 +184,8 @@ where
             let taken = u32::try_from(self.taken - before).unwrap_or(u32::MAX).max(1);
             self.quick = per(A_WHILE, (took / taken).max(Duration::from_nanos(1))).max(1);
             waited += took;
-            if self.works.len() >= AT_ONCE || waited >= A_WHILE || self.quick < SLOW {
+            let are_short = !self.time_of_one.is_zero() && self.time_of_one < SHORT;
+            if !are_short || self.quick < SLOW || self.works.len() >= AT_ONCE || waited >= A_WHILE {
                 self.hand_over();
             }
             if waited >= A_WHILE {
@@ -195,6 +201,12 @@ where
         }
     }
 
+    /// Whether the input is slow, and slower than the workers.
+    fn is_input_slower(&self) -> bool {
+        let width = self.tasks.executor().width().max(1) as u128;
+        self.quick < SLOW && A_WHILE.as_nanos() * width > self.time_of_one.as_nanos() * self.quick as u128
+    }
+
     fn hand_over(&mut self) {
         if !self.tasks.place(&mut self.works) {
             // It takes no more: an endless input must not be asked for ever.
@@ -206,7 +218,8 @@ where
         let width = self.tasks.executor().width().max(1);
         // Unknown at first: then one to run and one more for each.
         let each = per(AHEAD, self.time_of_one).clamp(2, LARGEST_WINDOW);
-        (width * each).clamp(width * 2, LARGEST_WINDOW.max(width * 2))
+        let least = width.saturating_mul(2);
+        width.saturating_mul(each).clamp(least, LARGEST_WINDOW.max(least))
     }
 
     fn add_chunk(&mut self, size: usize, began: Instant) {
@@ -228,7 +241,18 @@ where
                     watcher.tell();
                 }
             }
-            Err(panic) => resume_unwind(panic),
+            Err(panic) => {
+                if std::mem::take(&mut self.encoding) {
+                    // The item is gone, with its index.
+                    self.taken += 1;
+                    self.settled += 1;
+                    self.failed += 1;
+                }
+                if !self.works.is_empty() {
+                    self.hand_over();
+                }
+                resume_unwind(panic);
+            }
         }
     }
 
@@ -248,19 +272,24 @@ where
             };
             let before = encoder.length();
             encoder.begin_anew(before);
+            self.encoding = true;
             match encoder.put_measured(args.value()) {
                 Ok(length) if encoder.is_plain() && length <= LARGE => ends.push(HEADER + encoder.length()),
                 // Once more, by itself.
                 Ok(_) => {
                     encoder.begin_anew(before);
                     let mut own = Encoder::spilling_from(usize::MAX);
-                    return Some(own.put(args.value()).map(|()| own.into_parcel()));
+                    let encoded = own.put(args.value()).map(|()| own.into_parcel());
+                    self.encoding = false;
+                    return Some(encoded);
                 }
                 Err(error) => {
                     encoder.begin_anew(before);
+                    self.encoding = false;
                     return Some(Err(error));
                 }
             }
+            self.encoding = false;
             if ends.len().is_multiple_of(STEP) && began.elapsed() >= A_WHILE {
                 break;
             }
@@ -290,6 +319,10 @@ where
         let mut some = false;
         match self.delivery {
             Order::OfItems => {
+                if let Some(watcher) = &self.watcher {
+                    // Whose turn it is is known; they are not to pile up.
+                    watcher.news(&mut self.news);
+                }
                 while let Some(&first) = self.chunks.front() {
                     some |= self.receive_from(first, each);
                     if self.known.contains_key(&first) {
@@ -373,7 +406,7 @@ where
     fn wait(&mut self) {
         let Some(watcher) = &self.watcher else { return };
         if !watcher.was_told()
-            && let Some(chunk) = self.known.values().next()
+            && let Some(chunk) = self.known.values().find(|chunk| !chunk.order.is_done())
         {
             task::drive(&chunk.order, watcher, Deadline::NEVER);
         }
@@ -401,7 +434,7 @@ where
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             // Before the workers run dry, not after; but what is ready does not wait for a slow input.
-            if self.input.is_some() && self.ready.len() <= if self.quick < SLOW { 0 } else { self.open } {
+            if self.input.is_some() && self.ready.len() <= if self.is_input_slower() { 0 } else { self.open } {
                 self.fill();
             }
             if let Some(result) = self.ready.pop_front() {
@@ -433,9 +466,7 @@ where
 
 impl<E: Executor + ?Sized, F: WorkerTarget<E::State>, I> Drop for Imap<'_, E, F, I> {
     fn drop(&mut self) {
-        for chunk in self.known.values() {
-            chunk.order.cancel();
-        }
+        Shared::cancel_all(self.known.values().map(|chunk| &chunk.order));
     }
 }
 

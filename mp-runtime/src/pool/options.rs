@@ -110,7 +110,7 @@ impl TaskOptions {
         self
     }
 
-    /// The same in bytes of encoded arguments and results; 64 MiB by default. One item may be larger.
+    /// The same in bytes of encoded arguments, but for the chunk that exceeds it; 64 MiB by default.
     #[must_use]
     pub fn window_bytes(mut self, bytes: NonZeroUsize) -> Self {
         self.window_bytes = Some(bytes);

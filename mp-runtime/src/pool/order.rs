@@ -146,6 +146,13 @@ impl Order {
         (bytes.get(start..end).unwrap_or_default(), count as u32)
     }
 
+    /// How many bytes the arguments of these items are.
+    pub(super) fn length_of(&self, items: Range<u32>) -> usize {
+        let Arguments::Many(_, ends) = &self.arguments else { return if items.is_empty() { 0 } else { self.length() } };
+        let end_before = |item: u32| (item as usize).checked_sub(1).and_then(|item| ends.get(item)).copied();
+        end_before(items.end).unwrap_or(HEADER).saturating_sub(end_before(items.start).unwrap_or(HEADER))
+    }
+
     /// How many bytes its arguments are.
     pub(super) fn length(&self) -> usize {
         match &self.arguments {
@@ -181,6 +188,18 @@ impl Order {
     pub(super) fn take(&self) -> (Vec<u8>, Vec<Settlement>) {
         let mut settled = self.settled();
         (mem::take(&mut settled.bytes), mem::take(&mut settled.list))
+    }
+
+    /// [`cancel`](Self::cancel) for many: that none of them is wanted is known before the first is taken back, with which the others then go.
+    pub(super) fn cancel_all<'o>(orders: impl Iterator<Item = &'o Arc<Self>>) {
+        let wanted = orders.filter(|order| !order.is_done() && !order.cancelled.swap(true, Ordering::AcqRel));
+        for order in wanted.collect::<Vec<_>>() {
+            if !order.is_done()
+                && let Some(driver) = order.driver()
+            {
+                driver.cancel(order);
+            }
+        }
     }
 
     /// No item of it is to be begun any more, and none that runs is to go on. Returns whether there was one that was not settled.

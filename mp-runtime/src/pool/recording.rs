@@ -1,6 +1,7 @@
 //! An executor that remembers what it was given, so that another thread can cancel it.
 
 use std::{
+    collections::VecDeque,
     mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -32,9 +33,8 @@ impl Orders {
         known.are_cancelled = true;
         let orders = mem::take(&mut known.orders);
         drop(known);
-        for order in orders.iter().filter_map(Weak::upgrade) {
-            order.cancel();
-        }
+        let orders: Vec<_> = orders.iter().filter_map(Weak::upgrade).collect();
+        Order::cancel_all(orders.iter());
     }
 
     /// An executor has taken it over.
@@ -52,6 +52,10 @@ impl Orders {
     }
 }
 
+fn cancelled() -> Error {
+    Error::invalid("the map was cancelled: it takes no more items")
+}
+
 /// An executor that remembers what it was given.
 pub(super) struct Recording<'m, S> {
     pub(super) executor: Arc<dyn Executor<State = S>>,
@@ -61,7 +65,7 @@ pub(super) struct Recording<'m, S> {
 impl<S: 'static> Recording<'_, S> {
     fn hand_over(&self, work: Work, waits: bool) -> Result<(), Rejected> {
         if self.orders.are_cancelled() {
-            return Err(Rejected::Closed(work, Error::invalid("the map was cancelled: it takes no more items")));
+            return Err(Rejected::Closed(work, cancelled()));
         }
         let order = Arc::clone(&work.order);
         if waits {
@@ -83,6 +87,19 @@ impl<S: 'static> Executor for Recording<'_, S> {
 
     fn execute_when_there_is_room(&self, work: Work) -> Result<(), Rejected> {
         self.hand_over(work, true)
+    }
+
+    fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
+        let orders: Vec<_> = works.iter().map(|work| Arc::clone(&work.order)).collect();
+        if self.orders.are_cancelled()
+            && let Some(work) = works.pop_front()
+        {
+            return Err(Rejected::Closed(work, cancelled()));
+        }
+        let taken = self.executor.execute_many(works);
+        // One that was not taken over is settled by whoever has it.
+        orders.iter().for_each(|order| self.orders.add(order));
+        taken
     }
 
     fn width(&self) -> usize {

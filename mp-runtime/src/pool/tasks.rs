@@ -167,8 +167,9 @@ impl<'e, E: Executor + ?Sized> Tasks<'e, E> {
     /// taken from here, with a bounded lead ([`TaskOptions::window`]), so an endless input is fine. What is not taken is cancelled
     /// when the iterator is dropped.
     ///
-    /// The input is asked in the thread that takes the results. What a slow one (one item in 20 µs, or less) has yielded is handed over before it is
-    /// asked again, so it may wait for what earlier items do; and results that are ready do not wait for it.
+    /// The input is asked in the thread that takes the results. What it has yielded is handed over before it is asked again, so it may wait for what
+    /// earlier items do; and results that are ready do not wait for a slow one. Only of tasks shorter than 20 µs, from an input that
+    /// was as quick so far, a millisecond's items may be handed over together: such an input must not wait for the last of them.
     pub fn imap<F, A, I>(&self, _target: F, items: I) -> Imap<'e, E, F, Singly<I::IntoIter>>
     where
         F: WorkerTarget<E::State, Args = (A,)>,

@@ -110,6 +110,11 @@ impl Work {
         self.items.len()
     }
 
+    /// How many bytes the arguments of what is left are.
+    pub(super) fn bytes(&self) -> usize {
+        self.order.length_of(self.items.clone())
+    }
+
     /// Whether all are settled.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -207,7 +207,8 @@ impl<S: 'static> PoolBuilder<S> {
     }
 
     /// Whether lines that workers write to their standard error have the worker and its task before them: `[PoolWorker-1 square 17] …`, where
-    /// 17 is the [index](crate::TaskFacts::index) of the item. It costs a microsecond or two for each task.
+    /// 17 is the [index](crate::TaskFacts::index) of the item. It costs a microsecond or two for each task. Workers mark the
+    /// tasks there by a byte that text does not have, 0x1e.
     pub fn tag_stderr(mut self, tag: bool) -> Self {
         self.settings.tag_stderr = tag;
         self

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    ops::Range,
     sync::Arc,
     thread::{Thread, ThreadId},
     time::{Duration, Instant},
@@ -233,6 +234,11 @@ impl Core {
         self.pending_items + self.outstanding() >= items || self.pending_bytes >= bytes
     }
 
+    /// How many more tasks may be pending.
+    pub(super) fn room(&self) -> usize {
+        if self.is_full() { 0 } else { self.config.max_pending.0 - self.pending_items - self.outstanding() }
+    }
+
     pub(super) fn push(&mut self, pending: Pending) {
         self.count_in(&pending);
         self.pending.push_back(pending);
@@ -246,15 +252,13 @@ impl Core {
 
     fn count_in(&mut self, pending: &Pending) {
         self.pending_items += pending.work.len();
-        self.pending_bytes += pending.work.order.length();
+        self.pending_bytes += pending.work.bytes();
     }
 
-    /// It leaves the queue, or some items of it do.
-    pub(super) fn count_out(&mut self, items: usize, order_if_all: Option<&Order>) {
-        self.pending_items -= items;
-        if let Some(order) = order_if_all {
-            self.pending_bytes -= order.length();
-        }
+    /// Some items leave the queue.
+    pub(super) fn count_out(&mut self, order: &Order, items: Range<u32>) {
+        self.pending_items -= items.len();
+        self.pending_bytes -= order.length_of(items);
         if !self.is_full() {
             self.no_room.drain(..).for_each(|thread| thread.unpark());
         }
@@ -272,7 +276,7 @@ impl Core {
             }
         }
         for pending in &out {
-            self.count_out(pending.work.len(), Some(&pending.work.order));
+            self.count_out(&pending.work.order, pending.work.items.clone());
         }
         out.extend(self.later.extract_if(.., |(_, pending)| is_unwanted(pending)).map(|(_, pending)| pending));
         out

@@ -77,7 +77,9 @@ impl Core {
                 // What may be stopped has nobody behind it.
                 most = most.min(LEAST);
             }
+            let first = pending.work.items.start;
             let given = worker.desk.give(&mut pending.work, most, number);
+            let items = first..pending.work.items.start;
             match given {
                 Ok(0) => full.push(index),
                 Ok(given) => {
@@ -87,7 +89,7 @@ impl Core {
                     if is_all {
                         self.pending.pop_front();
                     }
-                    self.count_out(given, is_all.then_some(&order));
+                    self.count_out(&order, items);
                 }
                 Err(error) => {
                     let mut one = pending.work.split_off(1);
@@ -96,7 +98,7 @@ impl Core {
                     if is_all {
                         self.pending.pop_front();
                     }
-                    self.count_out(1, is_all.then_some(&order));
+                    self.count_out(&order, one.items.clone());
                     one.fail(|item| TaskError::Refused(TaskFacts::new(order.facts(item, 0)), error.clone()));
                 }
             }
@@ -106,16 +108,14 @@ impl Core {
     /// The first one is to be tried again soon.
     fn put_off(&mut self) {
         if let Some(pending) = self.pending.pop_front() {
-            let order = Arc::clone(&pending.work.order);
-            self.count_out(pending.work.len(), Some(&order));
+            self.count_out(&pending.work.order, pending.work.items.clone());
             self.later.push((Instant::now() + SOON, pending));
         }
     }
 
     fn pop(&mut self) {
         if let Some(pending) = self.pending.pop_front() {
-            let order = Arc::clone(&pending.work.order);
-            self.count_out(pending.work.len(), Some(&order));
+            self.count_out(&pending.work.order, pending.work.items.clone());
         }
     }
 

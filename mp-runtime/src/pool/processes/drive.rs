@@ -80,13 +80,19 @@ impl Shared {
     /// The same with a lot of it, by one who will take the results.
     pub(super) fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
         let mut core = self.core();
-        while let Some(work) = works.pop_front() {
-            if core.is_full() || !matches!(core.phase, Phase::Open) {
+        while let Some(mut work) = works.pop_front() {
+            let is_open = matches!(core.phase, Phase::Open);
+            // One that there is no room for is waited with.
+            let piece = work.split_off(if is_open { core.room().max(1) } else { usize::MAX });
+            if !work.is_empty() {
+                works.push_front(work);
+            }
+            if core.is_full() || !is_open {
                 drop(core);
-                core = self.accept(work, true)?;
+                core = self.accept(piece, true)?;
             } else {
-                work.order.is_driven_by(self.driver());
-                core.push(Pending { work, avoid: None });
+                piece.order.is_driven_by(self.driver());
+                core.push(Pending { work: piece, avoid: None });
             }
         }
         // With all that it has to give it may not come to wait for a while.
@@ -128,7 +134,9 @@ impl Shared {
             }
             // What one who has a lot of it has put there before; then the pool's own thread makes room, if nobody else does.
             core.dispatch();
-            core.no_room.push(thread::current());
+            let this = thread::current();
+            core.no_room.retain(|thread| thread.id() != this.id());
+            core.no_room.push(this);
             core.lease = None;
             self.leave(core);
             thread::park_timeout(SOON * 100);

@@ -39,6 +39,10 @@ impl Inbox {
             if self.read.at == written.at {
                 return self.values(mailbox, written, most);
             }
+            if written.at.since(self.read.at) > RING {
+                // Past the end: it would go round for ever.
+                return None;
+            }
             let Written { at, count, .. } = self.read;
             let word = ring.get(at.index())?.load(SeqCst);
             if word == 0 && count == 0 {

@@ -47,7 +47,7 @@ impl Queue {
     pub(super) fn push(&mut self, work: Work) {
         if !work.is_empty() {
             let (items, bytes) = self.held;
-            self.held = (items + work.len(), bytes + bytes_of(&work));
+            self.held = (items + work.len(), bytes + work.bytes());
             self.pending.push_back(work);
         }
     }
@@ -71,7 +71,7 @@ impl Queue {
 
     fn forget(&mut self, work: &Work) {
         let (items, bytes) = self.held;
-        self.held = (items - work.len(), bytes - bytes_of(work));
+        self.held = (items - work.len(), bytes - work.bytes());
     }
 
     pub(super) fn take_cancelled(&mut self) -> Vec<Work> {
@@ -110,10 +110,4 @@ impl Queue {
         let at = self.later.iter().map(|(at, _)| *at).min()?;
         Some(at.saturating_duration_since(Instant::now()))
     }
-}
-
-/// How many bytes the arguments of some items are.
-fn bytes_of(work: &Work) -> usize {
-    let order = &work.order;
-    work.items.clone().map(|item| order.bytes(item).map_or_else(|| order.length(), <[u8]>::len)).sum()
 }

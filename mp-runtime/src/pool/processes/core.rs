@@ -218,6 +218,14 @@ impl Core {
         self.workers().map(|worker| worker.desk.count()).sum()
     }
 
+    /// It takes no more tasks.
+    pub(super) fn close(&mut self) {
+        if matches!(self.phase, Phase::Open) {
+            self.phase = Phase::Closed;
+        }
+        self.no_room.drain(..).for_each(|thread| thread.unpark());
+    }
+
     /// Whether nothing is to be done any more.
     pub(super) fn is_idle(&self) -> bool {
         self.pending.is_empty() && self.later.is_empty() && self.outstanding() == 0

@@ -114,11 +114,7 @@ impl<S: 'static> Pool<S> {
 
     /// Takes no more tasks. What has been submitted is done, then the workers end. Python's `close`.
     pub fn close(&self) {
-        let mut core = self.shared.core();
-        if matches!(core.phase, Phase::Open) {
-            core.phase = Phase::Closed;
-        }
-        core.no_room.drain(..).for_each(|thread| thread.unpark());
+        self.shared.core().close();
         self.shared.poke();
     }
 
@@ -174,16 +170,18 @@ impl<S: 'static> Pool<S> {
     /// # }
     /// ```
     pub fn shutdown(&self, cancel_pending: bool) -> Result<()> {
-        self.close();
+        let mut core = self.shared.core();
+        core.close();
+        let mut dropped = Vec::new();
         if cancel_pending {
-            let mut core = self.shared.core();
-            let mut dropped = core.drop_pending();
+            // Before anybody can see that it is closed: nothing of it is begun meanwhile.
+            dropped = core.drop_pending();
             let back: Vec<Work> = core.workers_mut().flat_map(Worker::take_back).collect();
             dropped.extend(back.into_iter().map(|work| super::core::Pending { work, avoid: None }));
-            drop(core);
-            drop(dropped);
-            self.shared.poke();
         }
+        drop(core);
+        drop(dropped);
+        self.shared.poke();
         self.join()
     }
 

@@ -266,30 +266,27 @@ where
     ) -> Option<Result<Parcel>> {
         let input = self.input.as_mut()?;
         while ends.len() < size && encoder.length() < FULL {
+            self.encoding = false;
             let Some(args) = input.next() else {
                 self.input = None;
                 return None;
             };
+            self.encoding = true;
             let before = encoder.length();
             encoder.begin_anew(before);
-            self.encoding = true;
             match encoder.put_measured(args.value()) {
                 Ok(length) if encoder.is_plain() && length <= LARGE => ends.push(HEADER + encoder.length()),
                 // Once more, by itself.
                 Ok(_) => {
                     encoder.begin_anew(before);
                     let mut own = Encoder::spilling_from(usize::MAX);
-                    let encoded = own.put(args.value()).map(|()| own.into_parcel());
-                    self.encoding = false;
-                    return Some(encoded);
+                    return Some(own.put(args.value()).map(|()| own.into_parcel()));
                 }
                 Err(error) => {
                     encoder.begin_anew(before);
-                    self.encoding = false;
                     return Some(Err(error));
                 }
             }
-            self.encoding = false;
             if ends.len().is_multiple_of(STEP) && began.elapsed() >= A_WHILE {
                 break;
             }

@@ -207,11 +207,7 @@ impl Order {
         if self.is_done() {
             return false;
         }
-        if !self.cancelled.swap(true, Ordering::AcqRel)
-            && let Some(driver) = self.driver()
-        {
-            driver.cancel(self);
-        }
+        Self::cancel_all([self].into_iter());
         true
     }
 

@@ -50,7 +50,7 @@ impl Core {
                 self.pop();
                 continue;
             }
-            let number = self.targets.number(&pending.work.order.target.clone());
+            let number = self.targets.number(&pending.work.order.target);
             let depth = self.depth(number);
             let avoid = pending.avoid;
             let (left, most_each) = (self.pending_items, self.pending_items.div_ceil(self.slots.len().max(1)));

@@ -81,13 +81,13 @@ impl Shared {
     pub(super) fn execute_many(&self, works: &mut VecDeque<Work>) -> Result<(), Rejected> {
         let mut core = self.core();
         while let Some(mut work) = works.pop_front() {
-            let is_open = matches!(core.phase, Phase::Open);
-            // One that there is no room for is waited with.
-            let piece = work.split_off(if is_open { core.room().max(1) } else { usize::MAX });
+            let room = if matches!(core.phase, Phase::Open) { core.room() } else { 0 };
+            // One that there is no room for is waited with, or rejected.
+            let piece = work.split_off(room.max(1));
             if !work.is_empty() {
                 works.push_front(work);
             }
-            if core.is_full() || !is_open {
+            if room == 0 {
                 drop(core);
                 core = self.accept(piece, true)?;
             } else {

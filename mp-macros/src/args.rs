@@ -1,4 +1,4 @@
-//! The attribute's own arguments: `name = "…"`, `crate = path` and `worker_state`.
+//! The attribute's own arguments: `name = "…"`, `crate = path`, `worker_state` and `preload`.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
@@ -16,8 +16,17 @@ pub(crate) struct Args {
     pub(crate) name: Option<LitStr>,
     /// `crate = path`: where the `multiprocess` crate is found.
     pub(crate) krate: Path,
-    /// `worker_state`, as it stands there: the result becomes the state of a pool's worker.
-    pub(crate) worker_state: Option<Ident>,
+    /// What becomes of the result, if it is not sent back; with the option as it stands there.
+    pub(crate) maker: Option<(Maker, Ident)>,
+}
+
+/// For whom a function makes something that stays where it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Maker {
+    /// `worker_state`: for a pool's worker.
+    WorkerState,
+    /// `preload`: for processes that are forked after it.
+    Preload,
 }
 
 impl Args {
@@ -26,6 +35,7 @@ impl Args {
         let mut name = Slot::new("name");
         let mut krate = Slot::new("crate");
         let mut worker_state = Slot::new("worker_state");
+        let mut preload = Slot::new("preload");
         let options = |input: ParseStream<'_>| {
             while !input.is_empty() {
                 let key = input.call(Ident::parse_any)?;
@@ -38,13 +48,17 @@ impl Args {
                     "crate" => krate.fill(&key, path(input)?, report),
                     "worker_state" => {
                         worker_state.fill(&key, Ok(key.clone()), report);
-                        alone(input, report)?;
+                        alone(&key, input, report)?;
+                    }
+                    "preload" => {
+                        preload.fill(&key, Ok(key.clone()), report);
+                        alone(&key, input, report)?;
                     }
                     other => {
                         report.error(
                             &key,
                             format_args!(
-                                "unknown option `{other}`; the options are `name = \"…\"`, `crate = path` and `worker_state`"
+                                "unknown option `{other}`; the options are `name = \"…\"`, `crate = path`, `worker_state` and `preload`"
                             ),
                         );
                         skip(input)?;
@@ -62,9 +76,21 @@ impl Args {
         Self {
             name: name.value,
             krate: krate.value.unwrap_or_else(|| parse_quote!(::multiprocess)),
-            worker_state: worker_state.value,
+            maker: maker(worker_state.value, preload.value, report),
         }
     }
+}
+
+/// A result is kept in one place.
+fn maker(worker_state: Option<Ident>, preload: Option<Ident>, report: &mut Report) -> Option<(Maker, Ident)> {
+    if let (Some(_), Some(second)) = (&worker_state, &preload) {
+        report.error(
+            second,
+            "a function makes the state of a worker, or what is there before processes are forked; keep one of the options",
+        );
+    }
+    let preload = preload.map(|option| (Maker::Preload, option));
+    worker_state.map(|option| (Maker::WorkerState, option)).or(preload)
 }
 
 /// The place of one option, which may be given once.
@@ -121,10 +147,10 @@ fn value(input: ParseStream<'_>) -> syn::Result<Expr> {
 }
 
 /// Reports what follows an option that is a word and no more.
-fn alone(input: ParseStream<'_>, report: &mut Report) -> syn::Result<()> {
+fn alone(key: &Ident, input: ParseStream<'_>, report: &mut Report) -> syn::Result<()> {
     let extra = skip(input)?;
     if !extra.is_empty() {
-        report.error(extra, "the option `worker_state` takes no value; write the word alone");
+        report.error(extra, format_args!("the option `{key}` takes no value; write the word alone"));
     }
     Ok(())
 }

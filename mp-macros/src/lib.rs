@@ -130,6 +130,7 @@ use proc_macro::TokenStream;
 ///   type. A name that is written out must be the only one of its kind in the program.
 /// - `crate = path`: where the `multiprocess` crate is found, for a crate that re-exports it.
 /// - `worker_state`: the function makes the [state](#worker-state) of a pool's workers.
+/// - `preload`: the function is run in a fork server, and makes what the processes find that are forked from it; see `Context::preload`.
 ///
 /// ```
 /// mod deps {

@@ -32,10 +32,16 @@ impl Place {
     pub(crate) const STATE: Self = Self { noun: "state", verb: "take", lead: "&mut ", method: false, kept: true };
     /// The type of a worker's state, where a function makes it.
     pub(crate) const MADE_STATE: Self = Self { noun: "state", verb: "return", lead: "", method: false, kept: true };
+    /// The type of what a function makes for processes that are forked after it.
+    pub(crate) const PRELOADED: Self = Self { noun: "value", verb: "return", lead: "", method: false, kept: true };
 
     /// What is wrong with a borrowed type there; then what to do.
     fn borrowed(self, remedy: impl Display) -> String {
-        let limit = if self.kept { "stay in a worker" } else { "cross a process boundary" };
+        let limit = match (self.kept, self.noun) {
+            (false, _) => "cross a process boundary",
+            (true, "state") => "stay in a worker",
+            (true, _) => "stay behind the function that makes it",
+        };
         format!("a borrowed {} cannot {limit}; {remedy}", self.noun)
     }
 

@@ -5,7 +5,7 @@ use syn::{FnArg, ItemImpl, Receiver, ReceiverKind, ReturnType, Signature, Type, 
 
 use super::parse;
 use crate::{
-    args::Args,
+    args::{Args, Maker},
     attributes,
     report::Report,
     signature,
@@ -14,8 +14,12 @@ use crate::{
 
 /// Reports everything that keeps `item` from being a job.
 pub(super) fn check(item: &ItemImpl, args: &Args, report: &mut Report) {
-    if let Some(option) = &args.worker_state {
-        report.error(option, "a job cannot make the state of a worker; write a function that does, and annotate it");
+    if let Some((maker, option)) = &args.maker {
+        let made = match maker {
+            Maker::WorkerState => "make the state of a worker",
+            Maker::Preload => "be run before processes are forked",
+        };
+        report.error(option, format_args!("a job cannot {made}; write a function that does, and annotate it"));
     }
     check_header(item, report);
     let Some(run) = parse::run(item) else {

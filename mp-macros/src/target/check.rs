@@ -4,7 +4,7 @@ use syn::{FnArg, ItemFn, Pat, PatType, ReturnType, Type};
 
 use super::state;
 use crate::{
-    args::Args,
+    args::{Args, Maker},
     attributes,
     report::Report,
     signature,
@@ -24,7 +24,7 @@ pub(super) fn check(item: &ItemFn, args: &Args, report: &mut Report) {
         );
     }
     signature::check(sig, report);
-    let maker = args.worker_state.is_some();
+    let maker = args.maker.as_ref().map(|(maker, _)| *maker);
     for (at, input) in sig.inputs.iter().enumerate() {
         match input {
             FnArg::Receiver(receiver) => report.error(
@@ -44,8 +44,8 @@ pub(super) fn check(item: &ItemFn, args: &Args, report: &mut Report) {
             format_args!("a process target takes up to {MOST_ARGUMENTS} arguments; make them the fields of a struct, and annotate `impl Job` for it"),
         );
     }
-    if maker {
-        state::check_made(sig, report);
+    if let Some(maker) = maker {
+        state::check_made(maker, sig, report);
     } else if let ReturnType::Type(_, ty) = &sig.output {
         types::check(ty, Place::RESULT, report);
     }
@@ -63,16 +63,18 @@ fn check_pattern(item: &ItemFn, argument: &PatType, report: &mut Report) {
 }
 
 /// The type of the argument at that place in the list.
-fn check_type(item: &ItemFn, at: usize, ty: &Type, maker: bool, report: &mut Report) {
+fn check_type(item: &ItemFn, at: usize, ty: &Type, maker: Option<Maker>, report: &mut Report) {
     match plain(ty) {
-        Type::Reference(reference) if at == 0 && reference.mutability.is_some() => {
-            if maker {
+        Type::Reference(reference) if at == 0 && reference.mutability.is_some() => match maker {
+            Some(Maker::WorkerState) => {
                 report.error(ty, "a worker has no state before this function has made it; take owned arguments");
-            } else {
-                state::check_lent(reference, report);
             }
-        }
-        Type::Reference(reference) if !maker => report.error(ty, state::not_lent(&item.sig, at, reference)),
+            Some(Maker::Preload) => {
+                report.error(ty, "there is no worker whose state this function could be lent; take owned arguments");
+            }
+            None => state::check_lent(reference, report),
+        },
+        Type::Reference(reference) if maker.is_none() => report.error(ty, state::not_lent(&item.sig, at, reference)),
         _ => types::check(ty, Place::ARGUMENT, report),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     parse::{Function, Role},
     state::Made,
 };
-use crate::names::Names;
+use crate::{args::Maker, names::Names};
 
 /// Writes the `impl` for the type `ty` of the function's target, and the row.
 pub(super) fn implement(function: &Function, ty: &Ident, names: &Names) -> TokenStream {
@@ -16,7 +16,8 @@ pub(super) fn implement(function: &Function, ty: &Ident, names: &Names) -> Token
     let (implementation, row) = match &function.role {
         Role::Plain => (target.plain(), quote!(new::<#ty>)),
         Role::Stateful(state) => (target.stateful(state), quote!(stateful::<#ty, #state>)),
-        Role::Maker(made, _) => (target.maker(made), quote!(state::<#ty>)),
+        Role::Maker(Maker::WorkerState, made, _) => (target.maker(made), quote!(state::<#ty>)),
+        Role::Maker(Maker::Preload, made, _) => (target.preload(made), quote!(preload::<#ty>)),
     };
     let entry = names.entry(&row);
     quote! {
@@ -103,6 +104,24 @@ impl<'a> Target<'a> {
             }
         };
         let block = quote_spanned!(function.role_span()=> impl #private::StateTarget for #ty { #content });
+        quote!(#[automatically_derived] #block)
+    }
+
+    /// `PreloadTarget`: what is run before processes are forked.
+    fn preload(&self, made: &Made) -> TokenStream {
+        let Self { function, ty, private, common, arguments } = self;
+        let (name, value) = (&function.item.sig.ident, &made.state);
+        let call = made.outcome(&quote!(Self::#name(#(#arguments),*)));
+        let made = quote_spanned!(value.span()=> type Value = #value;);
+        let content = quote! {
+            #common
+            #made
+
+            fn load((#(#arguments,)*): Self::Args) -> ::core::result::Result<Self::Value, ::std::string::String> {
+                #call
+            }
+        };
+        let block = quote_spanned!(function.role_span()=> impl #private::PreloadTarget for #ty { #content });
         quote!(#[automatically_derived] #block)
     }
 

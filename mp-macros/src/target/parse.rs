@@ -4,7 +4,13 @@ use proc_macro2::Span;
 use syn::{FnArg, ItemFn, Type, spanned::Spanned};
 
 use super::state::{self, Made};
-use crate::{args::Args, attributes::Attributes, render::render, returns::Returns, types};
+use crate::{
+    args::{Args, Maker},
+    attributes::Attributes,
+    render::render,
+    returns::Returns,
+    types,
+};
 
 /// Who calls a target, and with what.
 pub(super) enum Role {
@@ -12,8 +18,8 @@ pub(super) enum Role {
     Plain,
     /// A worker whose state is of this type; the first argument lends it.
     Stateful(Box<Type>),
-    /// A worker at its start, which keeps the result as its state. With the place of the option.
-    Maker(Box<Made>, Span),
+    /// A process that keeps the result: a worker at its start, or one that others are forked from. With the place of the option.
+    Maker(Maker, Box<Made>, Span),
 }
 
 /// A function that has passed the checks.
@@ -32,8 +38,8 @@ pub(super) struct Function {
 impl Function {
     /// Takes the function apart.
     pub(super) fn parse(item: ItemFn, args: &Args) -> Self {
-        let role = match (&args.worker_state, state::lent(&item.sig)) {
-            (Some(option), _) => Role::Maker(Box::new(Made::of(&item.sig.output)), option.span()),
+        let role = match (&args.maker, state::lent(&item.sig)) {
+            (Some((maker, option)), _) => Role::Maker(*maker, Box::new(Made::of(&item.sig.output)), option.span()),
             (None, Some(lent)) => Role::Stateful(lent.elem.clone()),
             (None, None) => Role::Plain,
         };
@@ -58,7 +64,7 @@ impl Function {
         match &self.role {
             Role::Plain => self.item.sig.fn_token.span,
             Role::Stateful(state) => state.span(),
-            Role::Maker(_, option) => *option,
+            Role::Maker(.., option) => *option,
         }
     }
 

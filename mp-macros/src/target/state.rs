@@ -1,4 +1,5 @@
-//! The state of a pool's worker: a target's first argument can lend it, and `worker_state` makes it.
+//! What stays in a process: the state of a pool's worker, which a target's first argument can lend and `worker_state` makes, and
+//! what `preload` makes.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -7,6 +8,7 @@ use syn::{
 };
 
 use crate::{
+    args::Maker,
     render::render,
     report::Report,
     returns::Returns,
@@ -47,11 +49,15 @@ pub(super) fn not_lent(sig: &Signature, at: usize, reference: &TypeReference) ->
     }
 }
 
-/// Reports why the result cannot be kept as a state.
-pub(super) fn check_made(sig: &Signature, report: &mut Report) {
+/// Reports why the result cannot be kept.
+pub(super) fn check_made(maker: Maker, sig: &Signature, report: &mut Report) {
     const REMEDY: &str = "return what the worker is to keep";
     let ReturnType::Type(_, ty) = &sig.output else {
-        report.error(&sig.ident, format_args!("a function that makes the state of a worker has a result; {REMEDY}"));
+        // What it has made may be anywhere else in memory.
+        if maker == Maker::WorkerState {
+            report
+                .error(&sig.ident, format_args!("a function that makes the state of a worker has a result; {REMEDY}"));
+        }
         return;
     };
     if let Some([_, error]) = result(ty).as_deref()
@@ -61,6 +67,17 @@ pub(super) fn check_made(sig: &Signature, report: &mut Report) {
     }
     let state = Made::of(&sig.output).state;
     match (Returns::of_type(&state), plain(&state)) {
+        (Returns::Never, _) if maker == Maker::Preload => {
+            report.error(
+                &state,
+                "no process is forked behind a function that never returns; return what they are to find",
+            );
+        }
+        (Returns::ExitCode, _) if maker == Maker::Preload => {
+            report.error(&state, "an exit code says nothing to processes that are forked; return `Result<…, String>`");
+        }
+        (_, Type::Tuple(tuple)) if tuple.elems.is_empty() && maker == Maker::Preload => {}
+        (_, _) if maker == Maker::Preload => types::check(&state, Place::PRELOADED, report),
         (Returns::Never, _) => {
             report.error(&state, format_args!("a function that never returns makes no state of a worker; {REMEDY}"));
         }
@@ -75,7 +92,7 @@ pub(super) fn check_made(sig: &Signature, report: &mut Report) {
     }
 }
 
-/// What a function with `worker_state` makes.
+/// What a function with `worker_state` or `preload` makes.
 pub(super) struct Made {
     pub(super) state: Type,
     /// Where the function can fail: the place of the error's type, or of what hides it.
@@ -95,7 +112,7 @@ impl Made {
         }
     }
 
-    /// The body of `StateTarget::build`, where `call` calls the user's function. The error becomes text at the
+    /// The body of `StateTarget::build` or `PreloadTarget::load`, where `call` calls the user's function. The error becomes text at the
     /// place of its type, where the compiler then speaks of one that has no text.
     pub(super) fn outcome(&self, call: &TokenStream) -> TokenStream {
         match self.error {

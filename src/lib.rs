@@ -39,6 +39,7 @@
 //! | start it | [`spawn`], or [`Process::new`] and a [`Builder`]'s options, then [`start`](Builder::start) |
 //! | get its result, or how it ended | [`Process::join`], [`join_timeout`](Process::join_timeout), [`JoinError`] |
 //! | stop it | [`terminate`](Process::terminate), [`kill`](Process::kill), [`kill_on_drop`](Builder::kill_on_drop) |
+//! | start many, fast; have something there before they start | [`Context`], [`Context::preload`] |
 //! | many tasks for a few processes | [`Pool`], [`Task`] |
 //! | named arguments | [`Job`], [`Process::job`] |
 //! | messages between processes | [`channel`], [`pipe`] |
@@ -51,6 +52,7 @@
 //! # By area
 //!
 //! - This process and its relatives: [`current_process`], [`parent_process`], [`active_children`], [`cpu_count`].
+//! - How processes start: [`Context`], [`StartMethod`], [`all_start_methods`]; what is there before: [`PreloadTarget`], [`preloaded`].
 //! - Its end: [`at_exit`], [`Builder::daemon`], [`OnParentDeath`].
 //! - What an ended child leaves: [`ExitStatus`], [`ResourceUsage`], [`Ended`], [`Panic`].
 //! - Pools: [`Pool`], [`PoolBuilder`], [`Task`], [`Imap`], [`Tasks`]; how tasks are run: [`TaskOptions`], [`Retry`]; why one has no result: [`TaskError`],
@@ -83,13 +85,16 @@
 //!
 //! # Longer texts
 //!
-//! [Connections](_docs::connections), [queues](_docs::queues), [pools](_docs::pools), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
+//! [Start methods](_docs::start_methods), [connections](_docs::connections), [queues](_docs::queues), [pools](_docs::pools), [locks and shared values](_docs::locks), [shared memory](_docs::shared_memory), [architecture](_docs::architecture), [gotchas](_docs::gotchas), [Python's `multiprocessing`, name by name](_docs::python),
 //! and the [design questions](_docs::design) that were decided.
 
 pub use mp_macros::process_target;
 
 #[doc(inline)]
 pub use mp_runtime::{Builder, Handle, Job, JoinError, Process, spawn};
+
+#[doc(inline)]
+pub use mp_runtime::{Context, PreloadTarget, StartMethod, all_start_methods, preloaded};
 
 #[doc(inline)]
 pub use mp_runtime::{
@@ -146,6 +151,9 @@ pub use mp_runtime::__private;
 
 /// The pages of `docs/`, compiled with everything else so that their examples stay true.
 pub mod _docs {
+    #[doc = include_str!("../docs/start-methods.md")]
+    pub mod start_methods {}
+
     #[doc = include_str!("../docs/connections.md")]
     pub mod connections {}
 

@@ -11,6 +11,8 @@ pub enum Step {
     BeforeExec,
     /// The new program, before it has looked at anything.
     Hook,
+    /// The copy of a fork server, before it has looked at anything.
+    Forked,
     /// The preparation has been read; the lifeline is not armed yet.
     Prepared,
     /// All constructors have run.
@@ -28,7 +30,16 @@ pub enum Step {
 }
 
 impl Step {
-    /// Every step.
+    /// Those of a child that is forked, and that its own environment can name.
+    #[must_use]
+    pub const fn of_forked() -> &'static [Self] {
+        match &Self::ALL {
+            [Self::BeforeExec, Self::Hook, rest @ ..] => rest,
+            all => all,
+        }
+    }
+
+    /// Every step of a child that is spawned.
     pub const ALL: [Self; 9] = [
         Self::BeforeExec,
         Self::Hook,
@@ -47,6 +58,7 @@ impl Step {
         match self {
             Self::BeforeExec => "before-exec",
             Self::Hook => "hook",
+            Self::Forked => "forked",
             Self::Prepared => "prepared",
             Self::Constructed => "constructed",
             Self::Decoded => "decoded",
@@ -67,6 +79,28 @@ pub(crate) fn point(step: Step) {
 
 #[cfg(not(feature = "faults"))]
 pub(crate) fn point(_step: Step) {}
+
+/// A step of a fork server, which has its environment from its parent.
+#[cfg(feature = "faults")]
+pub(crate) fn point_of_server(step: &str) {
+    if std::env::var_os("MULTIPROCESS_FAULT").is_some_and(|wanted| wanted == step) {
+        die();
+    }
+}
+
+#[cfg(not(feature = "faults"))]
+pub(crate) fn point_of_server(_step: &str) {}
+
+/// The start method of a program that says nothing else: `MULTIPROCESS_START_METHOD`, so that all tests can be run by each.
+#[cfg(feature = "faults")]
+pub(crate) fn start_method<T: std::str::FromStr>() -> Option<T> {
+    std::env::var("MULTIPROCESS_START_METHOD").ok()?.parse().ok()
+}
+
+#[cfg(not(feature = "faults"))]
+pub(crate) fn start_method<T>() -> Option<T> {
+    None
+}
 
 /// A step of something that is not a child's life.
 #[cfg(feature = "faults")]

@@ -39,9 +39,9 @@ pub use pool::{
     WorkerStats, as_completed, perform, perform_with, wait_all, wait_any,
 };
 pub use process::{
-    AuthKey, Builder, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, Process, ResourceUsage, StateTarget,
-    Stdio, Target, TargetId, Untyped, WorkerTarget, active_children, at_exit, cpu_count, current_process,
-    parent_process, set_executable, spawn,
+    AuthKey, Builder, Context, CurrentProcess, Job, Never, OnParentDeath, ParentProcess, PreloadTarget, Process,
+    ResourceUsage, StartMethod, StateTarget, Stdio, Target, TargetId, Untyped, WorkerTarget, active_children,
+    all_start_methods, at_exit, cpu_count, current_process, parent_process, preloaded, set_executable, spawn,
 };
 pub use shm::Atomic;
 pub use sync::{
@@ -64,7 +64,7 @@ pub mod tokio {
 pub mod __private {
     pub use inventory;
 
-    pub use crate::{Job, Never, StateTarget, Target, TargetId, WorkerTarget};
+    pub use crate::{Job, Never, PreloadTarget, StateTarget, Target, TargetId, WorkerTarget};
     pub use crate::{
         codec::Decoder,
         fault::Step,

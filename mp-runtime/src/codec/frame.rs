@@ -31,6 +31,8 @@ use crate::{
 
 pub(super) const MAGIC: [u8; 4] = [b'm', b'p', 0, 1];
 pub(crate) const HEADER: usize = 24;
+/// Where in the header the number of descriptors stands.
+const COUNT: std::ops::Range<usize> = 6..8;
 pub(super) const BODY_IN_MEMFD: u8 = 1;
 /// By so many bits above the flags stands how many memfds there are.
 pub(super) const MEMFDS_SHIFT: u8 = 4;
@@ -120,6 +122,20 @@ impl Encoded {
             None => socket::send(socket, &self.packet, wait),
             Some(_) => socket::send_with(socket, &self.packet, &self.descriptors(), wait),
         }
+    }
+
+    /// The same of a message without descriptors of its own, with copies of these beside it, in this order.
+    pub(crate) fn send_beside(&self, socket: impl AsFd, fds: &[BorrowedFd<'_>], wait: Wait) -> io::Result<()> {
+        if fds.is_empty() {
+            return self.send(socket, wait);
+        }
+        let (mut packet, mut all) = (self.packet.clone(), self.descriptors());
+        // Few: the kernel takes no more than fit into these two bytes.
+        if let Some(count) = packet.get_mut(COUNT) {
+            count.copy_from_slice(&(fds.len() as u16).to_le_bytes());
+        }
+        all.extend(fds);
+        socket::send_with(socket, &packet, &all, wait)
     }
 
     /// It as if it had been sent and had come in, for who reads it in this process.

@@ -139,7 +139,8 @@ impl Message {
         }
     }
 
-    pub(super) fn take_fd(&self, index: u64) -> Result<OwnedFd> {
+    /// The descriptor of that number, which is there once.
+    pub(crate) fn take_fd(&self, index: u64) -> Result<OwnedFd> {
         let taken = self.attached.as_ref().and_then(|attached| {
             let mut fds = attached.fds.lock().unwrap_or_else(PoisonError::into_inner);
             fds.get_mut(usize::try_from(index).ok()?)?.take()?.into_fd()

@@ -23,6 +23,61 @@ pub(crate) enum Incoming {
     End,
 }
 
+/// Takes one message, into this buffer, from one who sends no more descriptors than there is room for.
+///
+/// # Errors
+///
+/// As [`try_recv`]; and EMFILE if there was no room after all: the message is gone then.
+pub(crate) fn recv_trusted(socket: impl AsFd, mut buffer: Vec<u8>, wait: Wait) -> Result<Incoming> {
+    buffer.clear();
+    buffer.reserve_exact(MAX_FRAME);
+    let mut fds = Vec::new();
+    match recvmsg::recv(&socket, &mut buffer, &mut fds, wait) {
+        Ok(Whole::Yes) if buffer.is_empty() && fds.is_empty() => Ok(Incoming::End),
+        Ok(Whole::Yes) => Message::new(buffer, fds).map(Incoming::Message),
+        Ok(Whole::FdsLost) => Err(Error::os("receive a descriptor", io::Error::from_raw_os_error(libc::EMFILE))),
+        Ok(Whole::BytesLost) => Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes"))),
+        Err(error) if would_block(&error) => Ok(Incoming::Nothing),
+        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Incoming::End),
+        Err(error) => Err(Error::os("receive a message", error)),
+    }
+}
+
+/// What came, also where there was no room for what came beside it.
+#[derive(Debug)]
+pub(crate) enum Whatever {
+    Message(Message),
+    /// Its kind, and its body behind room for a header. Its descriptors are gone.
+    Bare(u8, Vec<u8>),
+    /// Nothing, so far.
+    Nothing,
+    /// Nothing, and the other side is gone.
+    End,
+}
+
+/// Takes one message without waiting for it, and loses none.
+pub(crate) fn try_recv_whatever(socket: impl AsFd) -> Result<Whatever> {
+    let (mut bytes, mut fds) = (Vec::with_capacity(MAX_FRAME), Vec::new());
+    let mut receive = || recvmsg::recv(&socket, &mut bytes, &mut fds, Wait::No);
+    let received = match receive() {
+        // As in `try_recv`.
+        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => receive(),
+        received => received,
+    };
+    match received {
+        Ok(Whole::Yes) if bytes.is_empty() && fds.is_empty() => Ok(Whatever::End),
+        Ok(Whole::Yes) => {
+            bytes.shrink_to_fit();
+            Message::new(bytes, fds).map(Whatever::Message)
+        }
+        Ok(Whole::FdsLost) => Ok(Whatever::Bare(bytes.get(4).copied().unwrap_or(0), bytes)),
+        Ok(Whole::BytesLost) => Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes"))),
+        Err(error) if would_block(&error) => Ok(Whatever::Nothing),
+        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Whatever::End),
+        Err(error) => Err(Error::os("receive a message", error)),
+    }
+}
+
 /// Takes one message without waiting for it.
 ///
 /// # Errors

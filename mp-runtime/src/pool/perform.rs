@@ -108,6 +108,10 @@ pub(super) fn run(
             let why = "it makes a state, and is no task; give it to `worker_state`";
             return Err(TaskError::Refused(known(), Error::refused(why)));
         }
+        Ok(Can::Load(_)) => {
+            let why = "it is run before processes are forked, and is no task; give it to `Context::preload`";
+            return Err(TaskError::Refused(known(), Error::refused(why)));
+        }
         Err(error) => return Err(TaskError::Refused(known(), error.clone())),
     };
     match catch_unwind(AssertUnwindSafe(|| perform(state, decoder, encoder))) {

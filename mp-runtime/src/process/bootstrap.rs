@@ -9,7 +9,6 @@ use std::{
     ffi::CString,
     os::fd::{AsFd, OwnedFd},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::OnceLock,
     thread,
 };
 
@@ -18,7 +17,7 @@ use nix::{libc, sys::prctl};
 use super::{
     OnParentDeath, current, exit_code, launch, lifeline,
     outcome::{self, How, Ran, kind},
-    panic_hook,
+    panic_hook, preload,
     preparation::Preparation,
     registry,
     target::Can,
@@ -44,8 +43,6 @@ const REFUSED: i32 = 1;
 /// The exit code of a child whose target panicked; what any Rust program that panics exits with.
 const PANICKED: i32 = 101;
 
-static CONTROL: OnceLock<OwnedFd> = OnceLock::new();
-
 before_main!(at_start);
 
 fn at_start(hook: Hook) {
@@ -70,8 +67,31 @@ fn be_a_child(hook: Hook) -> Infallible {
         Ok((control, lifeline)) if socket::is_seqpacket(&control) => (control, lifeline),
         _ => leave(&format!("{} is set, but this process was not started by `multiprocess`", launch::MARK)),
     };
-    let control = CONTROL.get_or_init(|| control);
-    let code = match serve(hook, control, lifeline) {
+    match receive(&control) {
+        Ok((_, message)) if message.kind() == kind::SERVE => match launch::serve(hook, control, lifeline, &message) {
+            Ok(never) => never,
+            // The parent has gone, or has been told.
+            Err(error) => leave(&error.to_string()),
+        },
+        received => {
+            let control = keep(control);
+            let served = received.and_then(|(preloads, preparation)| {
+                signal::reset_for_child().map_err(|error| Error::os("reset the signals", error))?;
+                run(control, keep(lifeline), preparation, Origin::Executed(hook, preloads))
+            });
+            leave_with(control, served)
+        }
+    }
+}
+
+/// As long as the process.
+pub(super) fn keep(fd: OwnedFd) -> &'static OwnedFd {
+    Box::leak(Box::new(fd))
+}
+
+/// Ends this process as its target did, or says why there was none.
+pub(super) fn leave_with(control: &OwnedFd, served: Result<i32>) -> ! {
+    let code = match served {
         Ok(code) => code,
         Err(error) => match outcome::tell(control, kind::REFUSED, &error.to_string()) {
             Err(unsaid) if !is_gone(&unsaid) => leave(&error.to_string()),
@@ -93,17 +113,28 @@ fn leave(why: &str) -> ! {
     std::process::exit(NOT_OURS)
 }
 
-/// Everything between the first look at the socket and the last word on it. Returns the exit code.
-fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32> {
-    signal::reset_for_child().map_err(|error| Error::os("reset the signals", error))?;
-    let message = receive(control)?;
+/// What a child has behind it.
+pub(super) enum Origin {
+    /// It has just been executed: its other constructors have not run, nor what is to be preloaded.
+    Executed(Hook, Vec<Message>),
+    /// It was forked from one in which all that has run.
+    Forked,
+}
+
+/// Everything between the preparation and the last word. Returns the exit code.
+pub(super) fn run(
+    control: &'static OwnedFd,
+    lifeline: &'static OwnedFd,
+    message: Message,
+    origin: Origin,
+) -> Result<i32> {
     let mut decoder = Decoder::new(&message);
     let preparation: Preparation = decoder.take()?;
     if preparation.greet {
         outcome::send(control, &Encoded::empty(kind::HELLO))?;
     }
     fault::point(Step::Prepared);
-    let (lifeline, parent_ended) = lifeline::hold(lifeline, preparation.on_parent_death)?;
+    let parent_ended = lifeline::hold(lifeline, preparation.on_parent_death)?;
     if parent_ended && preparation.on_parent_death != OnParentDeath::Continue {
         // Before it could be armed to send the signal itself.
         std::process::exit(REFUSED);
@@ -115,32 +146,53 @@ fn serve(hook: Hook, control: &'static OwnedFd, lifeline: OwnedFd) -> Result<i32
     }
     #[cfg(feature = "faults")]
     fault::at_exit();
-    hook.run_following();
+    let preloads = match origin {
+        Origin::Executed(hook, preloads) => {
+            hook.run_following();
+            watch(control)?;
+            preloads
+        }
+        Origin::Forked => Vec::new(),
+    };
     fault::point(Step::Constructed);
 
-    panic_hook::install(control);
-    sigaltstack::watch_stack(control.as_fd(), overflow_notes(&preparation))
-        .map_err(|error| Error::os("watch the stack", error))?;
+    sigaltstack::note(overflow_notes(&preparation));
     let entry = registry::find(&preparation.target)?;
     let position = decoder.position();
     let Can::Run { run, .. } = entry.can else {
         return Err(Error::refused(format!(
-            "target {} runs in the workers of a pool only: it takes their state, or makes it",
+            "target {} cannot be run by itself: it takes or makes the state of a pool's workers, or is preloaded",
             entry.id.name()
         )));
     };
-    let ran = catch_unwind(AssertUnwindSafe(|| run(message, position)));
+    let ran = catch_unwind(AssertUnwindSafe(|| match preloads.iter().try_for_each(preload::perform) {
+        Ok(()) => run(message, position),
+        Err(error) => Ran(How::Refused(error)),
+    }));
     tell(control, ran)
 }
 
-fn receive(control: &OwnedFd) -> Result<Message> {
-    // The parent has sent it before this process was there: a socket on which nothing waits is not its socket.
-    match try_recv(control)? {
-        Incoming::Message(message) if message.kind() == kind::PREPARATION => Ok(message),
-        Incoming::Message(message) => {
-            Err(Error::protocol(format!("the first message is of kind {}, not a preparation", message.kind())))
+/// Has panics and stack overflows told, in this process and its copies.
+pub(super) fn watch(control: &'static OwnedFd) -> Result<()> {
+    panic_hook::install(control);
+    sigaltstack::watch_stack(control.as_fd()).map_err(|error| Error::os("watch the stack", error))
+}
+
+/// What is to be preloaded, and the message behind that: a preparation, or what makes a server.
+fn receive(control: &OwnedFd) -> Result<(Vec<Message>, Message)> {
+    let mut preloads = Vec::new();
+    loop {
+        // The parent has sent it before this process was there: a socket on which nothing waits is not its socket.
+        match try_recv(control)? {
+            Incoming::Message(message) => match message.kind() {
+                kind::PRELOAD => preloads.push(preload::kept(message)),
+                kind::PREPARATION | kind::SERVE => return Ok((preloads, message)),
+                other => {
+                    return Err(Error::protocol(format!("the first message is of kind {other}, not a preparation")));
+                }
+            },
+            Incoming::Nothing | Incoming::End => return Err(Error::protocol("the parent has sent no preparation")),
         }
-        Incoming::Nothing | Incoming::End => Err(Error::protocol("the parent has sent no preparation")),
     }
 }
 

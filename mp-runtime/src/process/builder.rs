@@ -3,7 +3,7 @@
 use std::{ffi::OsStr, fmt, path::Path};
 
 use super::{
-    OnParentDeath, Process, Stdio, Target,
+    Context, OnParentDeath, Process, StartMethod, Stdio, Target, context,
     current::current,
     launch,
     options::Options,
@@ -59,12 +59,12 @@ impl Process<()> {
     /// ```
     #[expect(clippy::new_ret_no_self, reason = "Python's name for it; a process that has not started is a `Builder`")]
     pub fn new<F: Target>(target: F, args: F::Args) -> Builder<F> {
-        Builder::new(target, args)
+        context::of_program(|context| context.process(target, args))
     }
 
     /// Describes a process that will run a [`Job`](crate::Job): a struct whose fields are the arguments.
     pub fn job<J: JobTarget>(job: J) -> Builder<J::Target> {
-        Builder::new(J::TARGET, (job,))
+        context::of_program(|context| context.job(job))
     }
 }
 
@@ -103,10 +103,19 @@ pub struct Builder<F: Target> {
 }
 
 impl<F: Target> Builder<F> {
-    fn new(_target: F, args: F::Args) -> Self {
-        let current = current();
-        let daemon = super::current_process().is_daemon();
-        Self { name: None, identity: current.number_child(), args, options: Options::new(daemon) }
+    pub(super) fn by(context: &Context, _target: F, args: F::Args) -> Self {
+        Self { name: None, identity: current().number_child(), args, options: context.options() }
+    }
+
+    /// How it is started, instead of what the [context](crate::Context) says; what that says besides holds. By
+    /// [`ForkServer`](StartMethod::ForkServer) it is one without [`warm`](crate::Context::warm) and [`preload`](crate::Context::preload).
+    ///
+    /// Python has this for contexts only.
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        if self.options.launch.method() != method {
+            self.options.launch.server = context::server(method);
+        }
+        self
     }
 
     /// Its name, for messages and [`current_process`](crate::current_process). The default is `Process-1`,
@@ -197,7 +206,8 @@ impl<F: Target> Builder<F> {
         self
     }
 
-    /// The program that the child runs, instead of this one; see [`set_executable`](crate::set_executable).
+    /// The program that the child runs, instead of this one; see [`set_executable`](crate::set_executable). Such a child is
+    /// executed, whatever the start method is.
     ///
     /// ```
     /// # use multiprocess as mp;
@@ -251,6 +261,7 @@ impl<F: Target> Builder<F> {
     ///   memory are to be had ([`Error::raw_os_error`](crate::Error::raw_os_error));
     /// - this program cannot start itself ([`Error::is_unsupported`](crate::Error::is_unsupported)): the hook that
     ///   takes a child before `main` is not linked into the main program;
+    /// - it is to be copied from a server, and that cannot be started, or not be copied; see [`Context`];
     /// - the tree of processes is more than 64 deep, or two targets have the same explicit name
     ///   ([`Error::is_invalid_input`](crate::Error::is_invalid_input)).
     pub fn start(self) -> Result<Process<F::Output>> {

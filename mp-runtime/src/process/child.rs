@@ -19,6 +19,7 @@ use super::{
     status::status,
 };
 use crate::{
+    codec::Message,
     error::{Ended, Error, ExitStatus, Facts, JoinError, Result},
     event,
     sys::{
@@ -51,6 +52,8 @@ pub(super) struct Child {
 enum State {
     Running {
         control: OwnedFd,
+        /// What it had said when it was not known yet.
+        said: Vec<Message>,
         /// `Some`: its zombie is gone, only its last word still waits in the socket.
         collected: Option<Option<Exit>>,
     },
@@ -65,7 +68,14 @@ pub(super) struct End {
 }
 
 impl Child {
-    pub(super) fn new(name: String, target: TargetId, daemon: bool, process: clone::Child, control: OwnedFd) -> Self {
+    pub(super) fn new(
+        name: String,
+        target: TargetId,
+        daemon: bool,
+        process: clone::Child,
+        control: OwnedFd,
+        said: Vec<Message>,
+    ) -> Self {
         Self {
             name: Mutex::new(name),
             target,
@@ -76,7 +86,7 @@ impl Child {
             oom_baseline: oom::baseline(),
             handles: AtomicUsize::new(0),
             kill_sent: AtomicBool::new(false),
-            state: Mutex::new(State::Running { control, collected: None }),
+            state: Mutex::new(State::Running { control, said, collected: None }),
         }
     }
 
@@ -134,9 +144,9 @@ impl Child {
     /// What an ended child has left; `None` while it cannot be had.
     fn collect(&self) -> Result<Option<Arc<End>>> {
         let mut state = self.state();
-        let (control, collected) = match &mut *state {
+        let (control, said, collected) = match &mut *state {
             State::Ended(end) => return Ok(Some(Arc::clone(end))),
-            State::Running { control, collected } => (control, collected),
+            State::Running { control, said, collected } => (control, said, collected),
         };
         let exit = match *collected {
             Some(exit) => exit,
@@ -149,7 +159,7 @@ impl Child {
         };
         *collected = Some(exit);
         // A child never waits for room on its socket, and what it has sent outlives it there.
-        let outcome = match outcome::collect(control) {
+        let outcome = match outcome::collect(control, said) {
             // Also when this process has no room for its descriptors: it can be asked for again.
             Outcome::Lost(error) if error.raw_os_error() == Some(libc::EMFILE) => return Err(error),
             outcome => outcome,

@@ -34,6 +34,13 @@ pub(super) fn forget(child: &Child) {
     table().children.retain(|other| !ptr::eq(Arc::as_ptr(other), child));
 }
 
+/// Before the process is copied: they are not the copies', and end with the original.
+pub(super) fn forget_all() {
+    let mut table = table();
+    table.children.clear();
+    table.next_swept = 0;
+}
+
 /// Those that are still running; the others are collected on the way.
 pub(super) fn active() -> Vec<Arc<Child>> {
     let all = table().children.clone();

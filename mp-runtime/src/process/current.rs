@@ -4,14 +4,14 @@ use std::{
     fmt,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{
-        Mutex, OnceLock, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     thread::available_parallelism,
     time::Duration,
 };
 
-use super::{AuthKey, preparation::Preparation};
+use super::{AuthKey, context::Inherited, launch::Setup, preparation::Preparation};
 use crate::{
     error::{Error, Result},
     sys::poll::{self, Deadline},
@@ -187,7 +187,7 @@ impl ParentProcess {
     }
 
     fn wait(self, deadline: Deadline) -> Result<bool> {
-        poll::readable(&self.0.lifeline, deadline).map_err(|error| Error::os("wait for the parent's end", error))
+        poll::readable(self.0.lifeline, deadline).map_err(|error| Error::os("wait for the parent's end", error))
     }
 }
 
@@ -212,31 +212,37 @@ pub(super) struct Current {
     authkey: Mutex<Option<AuthKey>>,
     parent: Option<Parent>,
     children_numbered: AtomicU32,
+    /// How it starts processes that are not told otherwise: what it has from its parent.
+    default: Option<Inherited>,
 }
 
 struct Parent {
     name: String,
     pid: u32,
-    lifeline: OwnedFd,
+    lifeline: &'static OwnedFd,
 }
 
-static CURRENT: OnceLock<Current> = OnceLock::new();
+/// Only a copy of a fork server becomes another one than it was.
+static CURRENT: Mutex<Option<&'static Current>> = Mutex::new(None);
 
 pub(super) fn current() -> &'static Current {
-    CURRENT.get_or_init(|| Current {
-        name: Mutex::new("MainProcess".to_owned()),
-        identity: Vec::new(),
-        daemon: false,
-        depth: 0,
-        authkey: Mutex::new(None),
-        parent: None,
-        children_numbered: AtomicU32::new(0),
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| {
+        Box::leak(Box::new(Current {
+            name: Mutex::new("MainProcess".to_owned()),
+            identity: Vec::new(),
+            daemon: false,
+            depth: 0,
+            authkey: Mutex::new(None),
+            parent: None,
+            children_numbered: AtomicU32::new(0),
+            default: None,
+        }))
     })
 }
 
 /// Makes this process the child that its parent has described.
-pub(super) fn become_child(preparation: &Preparation, lifeline: OwnedFd) {
-    let child = Current {
+pub(super) fn become_child(preparation: &Preparation, lifeline: &'static OwnedFd) {
+    become_one(Current {
         name: Mutex::new(preparation.name.clone()),
         identity: preparation.identity.clone(),
         daemon: preparation.daemon,
@@ -244,9 +250,26 @@ pub(super) fn become_child(preparation: &Preparation, lifeline: OwnedFd) {
         authkey: Mutex::new(Some(AuthKey::from(preparation.authkey.clone()))),
         parent: Some(Parent { name: preparation.parent_name.clone(), pid: preparation.parent_pid, lifeline }),
         children_numbered: AtomicU32::new(0),
-    };
-    // Nothing has run in this process that could have asked before.
-    CURRENT.set(child).ok();
+        default: Some(preparation.default),
+    });
+}
+
+/// Makes this process a fork server.
+pub(super) fn become_server(setup: &Setup, lifeline: &'static OwnedFd) {
+    become_one(Current {
+        name: Mutex::new("ForkServer".to_owned()),
+        identity: Vec::new(),
+        daemon: true,
+        depth: setup.depth,
+        authkey: Mutex::new(Some(AuthKey::from(setup.authkey.clone()))),
+        parent: Some(Parent { name: setup.parent_name.clone(), pid: setup.parent_pid, lifeline }),
+        children_numbered: AtomicU32::new(0),
+        default: None,
+    });
+}
+
+fn become_one(current: Current) {
+    *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::leak(Box::new(current)));
 }
 
 impl Current {
@@ -258,6 +281,10 @@ impl Current {
 
     pub(super) fn depth(&self) -> u32 {
         self.depth
+    }
+
+    pub(super) fn inherited_default(&self) -> Option<Inherited> {
+        self.default
     }
 
     pub(super) fn authkey(&self) -> Result<AuthKey> {

@@ -9,7 +9,7 @@ use std::{
 
 use nix::libc;
 
-use super::{child::Child, children};
+use super::{child::Child, children, launch};
 use crate::{
     error::{Error, Result},
     sys::{atexit::atexit, poll::Deadline},
@@ -55,6 +55,14 @@ pub fn at_exit(function: impl FnOnce() + Send + 'static) -> Result<()> {
     Ok(())
 }
 
+/// Before the process is copied, without the C library's knowing of it: what was registered is not the copies'. They register themselves anew.
+pub(super) fn forget_all() {
+    let functions = std::mem::take(&mut *FUNCTIONS.lock().unwrap_or_else(PoisonError::into_inner));
+    // What they hold, too.
+    std::mem::forget(functions);
+    *REGISTERED_BY.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
 /// Makes sure that this process's normal end is seen.
 pub(super) fn register() -> Result<()> {
     let mut registered = REGISTERED_BY.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +98,7 @@ extern "C" fn at_normal_end() {
         child.wait(Deadline::NEVER).ok();
     }
     end_daemons(&daemons);
+    launch::end_servers();
 }
 
 fn end_daemons(daemons: &[Arc<Child>]) {

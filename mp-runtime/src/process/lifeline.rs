@@ -59,7 +59,7 @@ struct Lifeline {
     user: u32,
     read: OwnedFd,
     /// Held, never used: its closing is the message.
-    _write: OwnedFd,
+    write: Mutex<Option<OwnedFd>>,
 }
 
 static LIFELINE: Mutex<Option<&'static Lifeline>> = Mutex::new(None);
@@ -87,27 +87,40 @@ fn read_end() -> Result<BorrowedFd<'static>> {
     }
 }
 
+/// In a copy of a process that has started some: they hang on that one alone.
+pub(super) fn forget_own() {
+    if let Some(lifeline) = LIFELINE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        lifeline.write.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
 impl Lifeline {
     fn new(process: u32, user: u32) -> Result<Self> {
         let doing = |error| Error::os("make the pipe that tells children of this process's end", error);
         let (read, write) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| doing(errno.into()))?;
-        Ok(Self { process, user, read: above_stdio(read).map_err(doing)?, _write: above_stdio(write).map_err(doing)? })
+        Ok(Self {
+            process,
+            user,
+            read: above_stdio(read).map_err(doing)?,
+            write: Mutex::new(Some(above_stdio(write).map_err(doing)?)),
+        })
     }
 }
 
-/// In a child: arms its end. Returns the descriptor that hangs up when the parent ends, and
-/// whether that has happened already.
-pub(super) fn hold(own: OwnedFd, on_parent_death: OnParentDeath) -> Result<(OwnedFd, bool)> {
+/// The end of a process that has one, opened anew for another child of the same parent.
+pub(super) fn reopened(own: &OwnedFd) -> Result<OwnedFd> {
+    reopen(own).map_err(|error| Error::os("open the lifeline of a child through /proc/self/fd", error))
+}
+
+/// In a child: arms its end, which hangs up when the parent ends. Returns whether that has happened already.
+pub(super) fn hold(own: &OwnedFd, on_parent_death: OnParentDeath) -> Result<bool> {
     let doing = |error| Error::os("watch the parent", error);
     let signal = match on_parent_death {
         OnParentDeath::Kill => Some(nix::libc::SIGKILL),
         OnParentDeath::Terminate => Some(nix::libc::SIGTERM),
         OnParentDeath::Continue => None,
     };
-    if let Some(signal) = signal {
-        signal_on_hangup(&own, signal).map_err(doing)?;
-    }
+    signal_on_hangup(own, signal).map_err(doing)?;
     // The parent may have ended before the signal was armed.
-    let ended = poll::readable(&own, Deadline::after(std::time::Duration::ZERO)).map_err(doing)?;
-    Ok((own, ended))
+    poll::readable(own, Deadline::NOW).map_err(doing)
 }

@@ -6,10 +6,13 @@ use std::{
     ffi::{CStr, CString, OsStr, OsString},
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use super::{OnParentDeath, Stdio};
+use super::{
+    OnParentDeath, Stdio,
+    launch::{ForkServer, Preload, StartMethod},
+};
 use crate::error::{Error, Result};
 
 /// Where the program to run stands; set for all processes that do not say otherwise.
@@ -33,8 +36,26 @@ pub fn set_executable(path: Option<impl AsRef<Path>>) {
     *EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner) = path;
 }
 
+/// By which method a process is started, and with what of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Launch {
+    /// What forks it; `None`: it is spawned.
+    pub(super) server: Option<Arc<ForkServer>>,
+    /// What a spawned process runs before its target; a server has run its own.
+    pub(super) preloads: Arc<[Preload]>,
+    /// Spawned, where the system cannot fork as a server does.
+    pub(super) or_spawn: bool,
+}
+
+impl Launch {
+    pub(super) fn method(&self) -> StartMethod {
+        if self.server.is_some() { StartMethod::ForkServer } else { StartMethod::Spawn }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Options {
+    pub(super) launch: Launch,
     pub(super) daemon: bool,
     pub(super) on_parent_death: OnParentDeath,
     pub(super) kill_on_drop: bool,
@@ -47,6 +68,7 @@ pub(super) struct Options {
 impl Options {
     pub(super) fn new(daemon: bool) -> Self {
         Self {
+            launch: Launch::default(),
             daemon,
             on_parent_death: OnParentDeath::default(),
             kill_on_drop: false,
@@ -64,7 +86,7 @@ impl Options {
 }
 
 /// Changes to the environment that a child inherits.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Environment {
     cleared: bool,
     /// `None` removes.
@@ -81,8 +103,16 @@ impl Environment {
         self.changes.clear();
     }
 
-    /// `KEY=value` for every variable of the child's, with `own` last.
-    pub(super) fn block(&self, own: (&str, &str)) -> Result<Block> {
+    /// The [`block`](Self::block), unless it is this one.
+    pub(super) fn unless(&self, known: Option<&Block>) -> Result<Option<Block>> {
+        if !self.cleared && self.changes.is_empty() && known.is_some_and(|known| known.is_of(env::vars_os())) {
+            return Ok(None);
+        }
+        self.block().map(|block| Some(block).filter(|block| Some(block) != known))
+    }
+
+    /// `KEY=value` for every variable of the child's.
+    pub(super) fn block(&self) -> Result<Block> {
         let mut block = Block::default();
         let inherited = (!self.cleared).then(env::vars_os).into_iter().flatten();
         for (key, value) in inherited.filter(|(key, _)| !self.changes.contains_key(key)) {
@@ -93,14 +123,13 @@ impl Environment {
             check(key, value)?;
             block.push(key, value);
         }
-        block.push(own.0.as_ref(), own.1.as_ref());
         Ok(block)
     }
 }
 
 /// An environment as `execve(2)` takes it, one variable behind the other in one buffer: a start is fast enough
 /// for an allocation per variable to show.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
     text: Vec<u8>,
     ends: Vec<usize>,
@@ -108,11 +137,30 @@ pub(super) struct Block {
 
 impl Block {
     /// Neither may hold a NUL byte.
-    fn push(&mut self, key: &OsStr, value: &OsStr) {
+    pub(super) fn push(&mut self, key: &OsStr, value: &OsStr) {
         for part in [key.as_bytes(), b"=", value.as_bytes(), b"\0"] {
             self.text.extend_from_slice(part);
         }
         self.ends.push(self.text.len());
+    }
+
+    /// Whether it is of just these, in this order.
+    fn is_of(&self, variables: impl Iterator<Item = (OsString, OsString)>) -> bool {
+        let mut rest = self.text.as_slice();
+        for (key, value) in variables {
+            for part in [key.as_bytes(), b"=", value.as_bytes(), b"\0"] {
+                match rest.strip_prefix(part) {
+                    Some(behind) => rest = behind,
+                    None => return false,
+                }
+            }
+        }
+        rest.is_empty()
+    }
+
+    /// All of it; each variable ends in a NUL byte.
+    pub(super) fn text(&self) -> &[u8] {
+        &self.text
     }
 
     pub(super) fn variables(&self) -> Vec<&CStr> {

@@ -27,6 +27,24 @@ pub(super) mod kind {
     pub(crate) const UNENCODABLE: u8 = 6;
     /// The stack is used up; the process is about to end by SIGSEGV.
     pub(crate) const STACK_OVERFLOW: u8 = 7;
+    /// To a child, before its preparation: what to run before its target.
+    pub(crate) const PRELOAD: u8 = 8;
+    /// To a child that is to be a fork server: what that needs.
+    pub(crate) const SERVE: u8 = 9;
+    /// From a fork server: it can fork.
+    pub(crate) const READY: u8 = 10;
+    /// From a fork server: it cannot, for this reason.
+    pub(crate) const UNFIT: u8 = 11;
+    /// To a fork server: a child is wanted, for the socket that comes along.
+    pub(crate) const FORK: u8 = 12;
+    /// From a fork server on the new child's socket: who it is.
+    pub(crate) const FORKED: u8 = 13;
+    /// From a fork server on the socket that was for a child: there is none, for this reason.
+    pub(crate) const NOT_FORKED: u8 = 14;
+    /// To a forked child, before its preparation: where it is.
+    pub(crate) const PLACE: u8 = 15;
+    /// To a forked child that waits: there will be something to do at once.
+    pub(crate) const WAKE: u8 = 16;
 }
 
 /// How running a target in a child went.
@@ -50,8 +68,8 @@ pub(super) fn run<T: Target>(message: Message, position: usize) -> Ran {
         Ok(arguments) => arguments,
         Err(error) => return Ran(How::Refused(error.context("its arguments do not decode"))),
     };
-    // The memory that they came in is not needed while the target runs.
-    drop(message);
+    // The memory that they came in is not needed while the target runs; a small buffer is, for what it returns.
+    message.recycle();
     fault::point(Step::Decoded);
     let output = match T::call(arguments) {
         Ok(output) => output,
@@ -78,16 +96,18 @@ pub(super) enum Outcome {
     Silent,
 }
 
-/// Reads everything that an ended child has left on its socket. What counts is the first outcome; what
-/// comes from exit handlers after it (another panic, an overflow) does not change that it was reached.
-pub(super) fn collect(socket: impl AsFd) -> Outcome {
-    let mut outcome = Outcome::Silent;
+/// Reads everything that an ended child has left on its socket, behind what it had `said` before. What counts is the first
+/// outcome; what comes from exit handlers after it (another panic, an overflow) does not change that it was reached.
+pub(super) fn collect(socket: impl AsFd, said: &mut Vec<Message>) -> Outcome {
     loop {
-        let message = match try_recv(&socket) {
-            Ok(Incoming::Message(message)) => message,
-            Ok(Incoming::Nothing | Incoming::End) => return outcome,
+        match try_recv(&socket) {
+            Ok(Incoming::Message(message)) => said.push(message),
+            Ok(Incoming::Nothing | Incoming::End) => break,
             Err(error) => return Outcome::Lost(error),
-        };
+        }
+    }
+    let mut outcome = Outcome::Silent;
+    for message in said.drain(..) {
         outcome = match (read(message), outcome) {
             (Ok(None), before) => before,
             (Ok(Some(Outcome::Value(_))), Outcome::Value(_)) => {
@@ -98,6 +118,7 @@ pub(super) fn collect(socket: impl AsFd) -> Outcome {
             (Err(error), _) => return Outcome::Lost(error),
         };
     }
+    outcome
 }
 
 fn read(message: Message) -> Result<Option<Outcome>> {

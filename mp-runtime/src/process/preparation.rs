@@ -1,6 +1,6 @@
 //! What a child is told before it runs: who it is, and what its target is. The arguments follow in the same message.
 
-use super::{OnParentDeath, authkey::Secret, registry::Identity};
+use super::{OnParentDeath, authkey::Secret, context::Inherited, registry::Identity};
 
 /// Written by the parent's `start`, read by the child's hook.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -16,5 +16,7 @@ pub(super) struct Preparation {
     pub(super) authkey: Secret,
     /// Whether to answer before doing anything: asked of a program that may not be one of ours.
     pub(super) greet: bool,
+    /// How it starts its own children, unless it is told otherwise.
+    pub(super) default: Inherited,
     pub(super) target: Identity,
 }

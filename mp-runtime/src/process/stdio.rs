@@ -1,10 +1,10 @@
 //! A child's standard streams.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use crate::{
     error::{Error, Result},
-    sys::{clone::Stream, fcntl::above_stdio},
+    sys::{clone::Stream, dup2, fcntl::above_stdio},
 };
 
 /// What one of a child's standard streams is.
@@ -64,6 +64,15 @@ impl Stdio {
                 Ok(Self(Kind::Fd(fd)))
             }
             other => Ok(Self(other)),
+        }
+    }
+
+    /// What it is now, for the stream of that number; `None`: nothing.
+    pub(super) fn open(&self, number: i32) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            Kind::Inherit => dup2::stream(number),
+            Kind::Null => None,
+            Kind::Fd(fd) => Some(fd.as_fd()),
         }
     }
 

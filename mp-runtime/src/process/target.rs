@@ -10,6 +10,7 @@ use crate::{
     process::{
         outcome::Ran,
         perform::{self, Build, Perform, StateTarget, WorkerTarget},
+        preload::{self, Load, PreloadTarget},
     },
 };
 
@@ -36,7 +37,7 @@ use crate::{
     message = "`{Self}` cannot run in a child process",
     label = "not a process target",
     note = "annotate the function with `#[process_target]`; a closure cannot cross a process boundary",
-    note = "one that takes a worker's state `&mut S`, or makes one (`worker_state`), runs in a `Pool` only"
+    note = "one that takes a worker's state `&mut S`, or makes one (`worker_state`), runs in a `Pool` only, one that is `preload` before others"
 )]
 pub trait Target: Copy + Send + Sync + 'static {
     /// The arguments, as a tuple.
@@ -270,6 +271,8 @@ pub(crate) enum Can {
     Perform(Perform),
     /// It makes the state of a worker.
     Build(Build),
+    /// It makes what processes find that are forked after it.
+    Load(Load),
 }
 
 impl Entry {
@@ -289,6 +292,12 @@ impl Entry {
     #[must_use]
     pub const fn state<T: StateTarget>() -> Self {
         Self { id: T::ID, can: Can::Build(perform::build::<T>) }
+    }
+
+    /// The row of a target that is run before processes are forked.
+    #[must_use]
+    pub const fn preload<T: PreloadTarget>() -> Self {
+        Self { id: T::ID, can: Can::Load(preload::load::<T>) }
     }
 }
 

@@ -78,7 +78,7 @@ impl Pages {
 
     /// A process that somebody forks has no part of it: it would write there, and while it lives the memory could not
     /// be sealed.
-    fn keep_from_forks(&self) -> io::Result<()> {
+    pub(super) fn keep_from_forks(&self) -> io::Result<()> {
         // SAFETY: the mapping of `self`; MADV_DONTFORK changes nothing in this process.
         unsafe { mman::madvise(self.start, self.length, MmapAdvise::MADV_DONTFORK) }?;
         Ok(())

@@ -40,6 +40,11 @@ impl Words {
         Self::map(&memfd, count)
     }
 
+    /// A process that is forked has no part of it.
+    pub(crate) fn keep_from_forks(&self) -> io::Result<()> {
+        self.0.keep_from_forks()
+    }
+
     fn map(memfd: &OwnedFd, count: usize) -> io::Result<Self> {
         Pages::map(memfd.as_fd(), Access::Share, 0, count * WORD).map(Self)
     }

@@ -112,10 +112,15 @@ pub(crate) fn start(program: &Program<'_>) -> Result<Child, (Step, io::Error)> {
     let child = clone(&plan).map_err(|error| (Step::Clone, error))?;
     let Some(failure) = plan.failure.read() else { return Ok(child) };
     // It is on its way out; nobody else knows of it, so its zombie is ours to remove.
+    reap(&child);
+    Err(failure)
+}
+
+/// Waits for the end of a child that nobody is to hear of, and removes its zombie.
+pub(crate) fn reap(child: &Child) {
     if poll::readable(&child.pidfd, poll::Deadline::NEVER).is_ok() {
         waitid::try_reap(&child.pidfd).ok();
     }
-    Err(failure)
 }
 
 fn clone(plan: &Plan<'_>) -> io::Result<Child> {

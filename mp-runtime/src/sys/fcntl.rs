@@ -51,9 +51,13 @@ pub(crate) fn reopen(pipe: impl AsFd) -> io::Result<OwnedFd> {
     Ok(open(path.as_str(), OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
-/// From here on the kernel sends `signal` to this process when something happens on `pipe`; on a pipe
+/// From here on the kernel sends `signal`, if that is one, to this process when something happens on `pipe`; on a pipe
 /// that nobody writes to, that is the end of its last writer.
-pub(crate) fn signal_on_hangup(pipe: impl AsFd, signal: i32) -> io::Result<()> {
+pub(crate) fn signal_on_hangup(pipe: impl AsFd, signal: Option<i32>) -> io::Result<()> {
+    let Some(signal) = signal else {
+        fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        return Ok(());
+    };
     let fd = pipe.as_fd().as_raw_fd();
     let this = nix::unistd::getpid().as_raw();
     // SAFETY: F_SETOWN takes an int; the descriptor is open.
@@ -62,6 +66,12 @@ pub(crate) fn signal_on_hangup(pipe: impl AsFd, signal: i32) -> io::Result<()> {
     check(unsafe { libc::fcntl(fd, F_SETSIG, signal) })?;
     fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_ASYNC | OFlag::O_NONBLOCK))?;
     Ok(())
+}
+
+/// Puts `new` in the place of `old`, under its number.
+pub(crate) fn replace(old: &OwnedFd, new: OwnedFd) -> io::Result<()> {
+    // SAFETY: takes integers. Who has `old` goes on owning its number, which stands for an open file all the time.
+    check(unsafe { libc::dup3(new.as_raw_fd(), old.as_raw_fd(), libc::O_CLOEXEC) }).map(drop)
 }
 
 /// `geteuid(2)`: who may open what this process makes.

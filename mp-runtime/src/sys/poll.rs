@@ -87,6 +87,13 @@ pub(crate) fn writable(fd: impl AsFd, deadline: Deadline) -> io::Result<bool> {
     one(fd, PollFlags::POLLOUT, deadline)
 }
 
+/// Waits until one can be written to, or the other can be read; says whether that.
+pub(crate) fn writable_or_readable(to_write: impl AsFd, to_read: impl AsFd, deadline: Deadline) -> io::Result<bool> {
+    let mut fds = [PollFd::new(to_write.as_fd(), PollFlags::POLLOUT), PollFd::new(to_read.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, deadline)?;
+    Ok(fds[1].any() == Some(true))
+}
+
 /// Whether nothing more can come from the other side than what has come.
 pub(crate) fn is_hung_up(fd: impl AsFd) -> io::Result<bool> {
     // nix does not name it.

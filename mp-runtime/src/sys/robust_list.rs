@@ -83,25 +83,21 @@ pub(crate) fn held() -> u32 {
     OWN.with(|own| own.held.get())
 }
 
+/// In the child of a fork: the thread has another number, and holds nothing.
+extern "C" fn forked() {
+    OWN.with(|own| own.tid.set(0));
+}
+
 #[cold]
 fn introduce() -> io::Result<u32> {
     static FORKS: Once = Once::new();
-    extern "C" fn forked() {
-        OWN.with(|own| own.tid.set(0));
-    }
     FORKS.call_once(|| {
         // Where that fails, a thread that forks and goes on in the child takes its locks for its own.
         // SAFETY: the handler touches nothing but a plain thread-local, and this crate is never unloaded.
         let _failed = unsafe { libc::pthread_atfork(None, None, Some(forked)) };
     });
 
-    let mut head: *const Head = ptr::null();
-    let mut length = 0_usize;
-    // SAFETY: both are written for the calling thread (0), and live for the length of the call.
-    let failed = unsafe { libc::syscall(libc::SYS_get_robust_list, 0, &raw mut head, &raw mut length) };
-    if failed != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let Place { head, length } = Place::of_this_thread()?;
     // SAFETY: null, or the list that the C library has set up for this thread: it is in the thread's own control block.
     let offset = unsafe { head.as_ref() }.filter(|_| length == size_of::<Head>()).map(|head| head.futex_offset);
     if offset != Some(OFFSET) {
@@ -116,6 +112,35 @@ fn introduce() -> io::Result<u32> {
         own.tid.set(tid);
     });
     Ok(tid)
+}
+
+/// Where a thread's list is.
+#[derive(Debug)]
+pub(super) struct Place {
+    head: *const Head,
+    length: usize,
+}
+
+impl Place {
+    pub(super) fn of_this_thread() -> io::Result<Self> {
+        let mut place = Self { head: ptr::null(), length: 0 };
+        let (head, length) = (&raw mut place.head, &raw mut place.length);
+        // SAFETY: both are written for the calling thread (0), and live for the length of the call.
+        match unsafe { libc::syscall(libc::SYS_get_robust_list, 0, head, length) } {
+            0 => Ok(place),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// In a copy of the process whose thread has this list: tells the kernel of it, as the C library did in the original.
+    pub(super) fn register(&self) -> io::Result<()> {
+        forked();
+        // SAFETY: the list is where it was in the original, in the thread's control block, and as long as it was there.
+        match unsafe { libc::syscall(libc::SYS_set_robust_list, self.head, self.length) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
 }
 
 fn head<'a>() -> &'a Head {

@@ -40,10 +40,14 @@ pub(crate) struct Notes {
     pub(crate) text: String,
 }
 
-/// Watches the calling thread's stack. `socket` and the notes must live as long as the process.
-pub(crate) fn watch_stack(socket: BorrowedFd<'static>, notes: &'static mut Notes) -> io::Result<()> {
-    SOCKET.store(socket.as_raw_fd(), Ordering::Relaxed);
+/// What is to be said from here on.
+pub(crate) fn note(notes: &'static mut Notes) {
     NOTE.store(notes, Ordering::Release);
+}
+
+/// Watches the calling thread's stack, also in copies of this process. `socket` must live as long as the process.
+pub(crate) fn watch_stack(socket: BorrowedFd<'static>) -> io::Result<()> {
+    SOCKET.store(socket.as_raw_fd(), Ordering::Relaxed);
     let stack = libc::stack_t { ss_sp: STACK.0.get().cast(), ss_flags: 0, ss_size: ALTERNATE };
     // SAFETY: the stack is static memory that nothing else uses.
     check(unsafe { libc::sigaltstack(&stack, ptr::null_mut()) })?;

@@ -10,8 +10,8 @@ use std::{
 use nix::{
     errno::Errno,
     sys::socket::{
-        AddressFamily, ControlMessage, MsgFlags, SockFlag, SockType, getsockopt, send as send_bytes, sendmsg,
-        socketpair, sockopt,
+        AddressFamily, ControlMessage, MsgFlags, Shutdown, SockFlag, SockType, getsockopt, send as send_bytes, sendmsg,
+        shutdown, socketpair, sockopt,
     },
 };
 
@@ -83,6 +83,11 @@ pub(crate) fn seqpacket_pair() -> io::Result<(OwnedFd, OwnedFd)> {
 pub(crate) fn is_seqpacket(fd: impl AsFd) -> bool {
     getsockopt(&fd, sockopt::SockType).is_ok_and(|kind| kind == SockType::SeqPacket)
         && option(fd.as_fd(), libc::SO_DOMAIN).is_ok_and(|domain| domain == libc::AF_UNIX)
+}
+
+/// Nothing more is sent or received on it, by whoever has it.
+pub(crate) fn shut_down(socket: impl AsFd) -> io::Result<()> {
+    Ok(shutdown(socket.as_fd().as_raw_fd(), Shutdown::Both)?)
 }
 
 /// Undoes what another holder of this socket may have asked for: records beside every message, and peeks that

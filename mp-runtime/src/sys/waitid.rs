@@ -6,6 +6,15 @@ use std::{
     os::fd::{AsFd, AsRawFd},
 };
 
+use nix::{
+    errno::Errno,
+    sys::{
+        signal::{Signal, kill},
+        wait::{Id, WaitPidFlag, waitid as nix_waitid, waitpid},
+    },
+    unistd::Pid,
+};
+
 use super::errno::check;
 
 /// How a process ended, and what it used.
@@ -20,6 +29,18 @@ pub(crate) struct Exit {
 pub(crate) enum How {
     Exited(i32),
     Signaled { signal: i32, core_dumped: bool },
+}
+
+/// Ends a child that is known by its number alone, and collects it; does nothing if there is no such child: somebody else has collected it then.
+pub(crate) fn end_child(pid: u32) {
+    let pid = Pid::from_raw(pid.cast_signed());
+    if nix_waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT).is_err() {
+        return;
+    }
+    // It may be another user's by now, who may not be killed.
+    if kill(pid, Signal::SIGKILL).is_ok() {
+        while waitpid(pid, None) == Err(Errno::EINTR) {}
+    }
 }
 
 /// Collects the exit status of a child if it has ended, which also removes the zombie.

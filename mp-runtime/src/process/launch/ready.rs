@@ -26,7 +26,7 @@ pub(crate) fn hook_ran(hook: Constructor) {
 ///
 /// A child of this program would not be recognised as one, and would start the whole program again; or it
 /// would not know what to run.
-pub(super) fn check() -> Result<()> {
+pub(in crate::process) fn check() -> Result<()> {
     // A refusal may pass: constructors may ask before the hook has run.
     static READY: OnceLock<()> = OnceLock::new();
     if READY.get().is_none() {

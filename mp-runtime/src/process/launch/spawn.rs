@@ -7,7 +7,7 @@ use std::{
         unix::ffi::OsStrExt,
     },
     path::Path,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -15,25 +15,19 @@ use nix::libc;
 
 use super::{
     super::{
-        TargetId,
-        child::Child,
-        children,
-        current::current,
         lifeline,
-        options::{Options, c_string},
+        options::{Block, Options, c_string},
         outcome::{self, kind},
-        preparation::Preparation,
     },
-    ready,
+    start::Started,
 };
 use crate::{
-    codec::{Decoder, Encoder},
+    codec::{Decoder, Encoded},
     error::{Error, Result},
-    event,
     ipc::{Incoming, try_recv},
-    process::current_process,
     sys::{
         clone::{self, Program, Step},
+        pidfd,
         poll::{self, Deadline},
         socket,
     },
@@ -46,64 +40,41 @@ pub(crate) const MARK: &str = "MULTIPROCESS_CHILD";
 /// How long a program that may not be one of ours has for its first word.
 const GREETING: Duration = Duration::from_secs(30);
 
-/// Starts the child and hands it its preparation.
-pub(crate) fn start(
-    name: &str,
-    identity: Vec<u32>,
-    target: TargetId,
-    options: Options,
-    put_args: impl FnOnce(&mut Encoder) -> Result<()>,
-) -> Result<Arc<Child>> {
-    ready::check()?;
-    children::sweep_some();
-    let daemon = options.daemon;
-    let foreign = options.foreign_executable();
-    if foreign.is_none() {
-        ready::check_own_executable()?;
-    }
-    let current = current();
-    let mut encoder = Encoder::default();
-    encoder.put(&Preparation {
-        name: name.to_owned(),
-        identity,
-        daemon,
-        depth: current.depth() + 1,
-        parent_name: current_process().name(),
-        parent_pid: std::process::id(),
-        on_parent_death: options.on_parent_death,
-        authkey: current.authkey()?.secret().clone(),
-        greet: foreign.is_some(),
-        target: target.into(),
-    })?;
-    put_args(&mut encoder)?;
-    let preparation = encoder.finish(kind::PREPARATION)?;
-
+/// Executes the program, with its preparation waiting for it.
+pub(super) fn start(options: Options, foreign: Option<&Path>, preparation: &Encoded) -> Result<Started> {
     let (control, childs_end) =
         socket::seqpacket_pair().map_err(|error| Error::os("make the control socket", error))?;
     // It waits on the socket for a child that is not there yet; if there never is one, it goes with the socket.
-    outcome::send(&control, &preparation)?;
-    let process = exec(options, foreign.as_deref(), &childs_end)?;
+    for preload in options.launch.preloads.iter() {
+        outcome::send(&control, preload.message()?)?;
+    }
+    outcome::send(&control, preparation)?;
+    let environment = options.environment.block()?;
+    let process = exec(options, foreign, environment, &childs_end)?;
     drop(childs_end);
-
-    let greeted = foreign.as_deref().map_or(Ok(()), |path| greet(path, &process, &control));
-    let child = Arc::new(Child::new(name.to_owned(), target, daemon, process, control));
-    if let Err(error) = greeted {
-        child.signal(libc::SIGKILL)?;
-        child.wait(Deadline::NEVER)?;
+    if let Some(path) = foreign
+        && let Err(error) = greet(path, &process, &control)
+    {
+        pidfd::send_signal(&process.pidfd, libc::SIGKILL).ok();
+        clone::reap(&process);
         return Err(error);
     }
-    children::add(Arc::clone(&child));
-    event::started(name, child.pid(), target.name());
-    Ok(child)
+    Ok(Started { process, control, said: Vec::new() })
 }
 
-fn exec(options: Options, foreign: Option<&Path>, control: &OwnedFd) -> Result<clone::Child> {
+/// Executes this program, or another, as a child that finds `control` open.
+pub(super) fn exec(
+    options: Options,
+    foreign: Option<&Path>,
+    mut environment: Block,
+    control: &OwnedFd,
+) -> Result<clone::Child> {
     let executable = match foreign {
         Some(path) => c_string(path.as_os_str())?,
         None => c"/proc/self/exe".to_owned(),
     };
     let directory = options.directory.as_ref().map(|path| c_string(path.as_os_str())).transpose()?;
-    let environment = options.environment.block((MARK, "1"))?;
+    environment.push(MARK.as_ref(), "1".as_ref());
     let [stdin, stdout, stderr] = options.streams;
     let streams = [stdin.out_of_the_way()?, stdout.out_of_the_way()?, stderr.out_of_the_way()?];
 

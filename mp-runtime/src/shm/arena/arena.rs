@@ -42,6 +42,12 @@ static OTHERS: Mutex<Vec<Weak<Arena>>> = Mutex::new(Vec::new());
 /// The one in which this process makes things.
 static OWN: Mutex<Option<Arc<Arena>>> = Mutex::new(None);
 
+/// Before the process is copied: copies make things in arenas of their own, where their dead are told from each other. What is there
+/// already stays where it is.
+pub(crate) fn forget_own() {
+    std::mem::forget(OWN.lock().unwrap_or_else(PoisonError::into_inner).take());
+}
+
 impl Arena {
     /// The one in which this process makes things.
     pub(crate) fn own() -> Result<Arc<Self>> {

@@ -22,7 +22,7 @@ mod shared;
 mod tests;
 mod transit;
 
-pub(crate) use arena::Arena;
+pub(crate) use arena::{Arena, forget_own};
 pub(crate) use block::Block;
 #[cfg(any(test, feature = "faults"))]
 pub use census::shared_census;

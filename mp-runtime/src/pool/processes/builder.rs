@@ -18,7 +18,7 @@ use crate::{
         options::{Retry, TaskOptions},
         work::call_of,
     },
-    process::{Arguments, StateTarget, Target, TargetId, WorkerTarget, cpu_count},
+    process::{Arguments, Context, StartMethod, StateTarget, Target, TargetId, WorkerTarget, cpu_count},
 };
 
 /// How long a worker that is to end has after SIGTERM.
@@ -61,6 +61,7 @@ pub struct PoolBuilder<S = ()> {
 
 /// What was said so far.
 struct Settings {
+    context: Context,
     name: String,
     workers: Option<usize>,
     initializer: Option<Result<(TargetName, Encoded)>>,
@@ -77,9 +78,17 @@ struct Settings {
     trace: Option<PathBuf>,
 }
 
+impl Context {
+    /// Describes a pool whose workers are started as this context says, as [`Pool::builder`] does.
+    pub fn pool(&self) -> PoolBuilder {
+        PoolBuilder::by(self.clone())
+    }
+}
+
 impl PoolBuilder {
-    pub(super) fn new() -> Self {
+    pub(super) fn by(context: Context) -> Self {
         let settings = Settings {
+            context,
             name: "PoolWorker".to_owned(),
             workers: None,
             initializer: None,
@@ -116,6 +125,12 @@ impl<S: 'static> PoolBuilder<S> {
     /// ([`cpu_count`]).
     pub fn workers(mut self, workers: usize) -> Self {
         self.settings.workers = Some(workers);
+        self
+    }
+
+    /// How the workers are started: each that takes the place of one that died, too. See [`Context::pool`] for more than that.
+    pub fn start_method(mut self, method: StartMethod) -> Self {
+        self.settings.context = self.settings.context.by(method);
         self
     }
 
@@ -239,6 +254,7 @@ impl<S: 'static> PoolBuilder<S> {
             return Err(Error::invalid("a pool whose workers have no tasks: a limit is zero"));
         }
         Pool::start(Config {
+            context: settings.context,
             name: settings.name,
             workers,
             initializer: settings.initializer.transpose()?,

@@ -6,11 +6,14 @@ use super::trace::Trace;
 use crate::{
     codec::Encoded,
     pool::{TargetName, options::TaskOptions},
+    process::Context,
 };
 
 /// From the builder; it never changes.
 #[derive(Debug)]
 pub(super) struct Config {
+    /// How workers are started.
+    pub(super) context: Context,
     pub(super) name: String,
     pub(super) workers: usize,
     /// With the message of its arguments, which is the same for all workers: what is large in it lies in one file.

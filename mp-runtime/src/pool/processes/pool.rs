@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result, TaskError},
     pool::{Executor, Tasks, Work, executor::executor_by, front::typed_methods, options::TaskOptions},
+    process::Context,
 };
 
 /// Processes that run tasks: typed arguments in, typed results out, and one task's failure is that task's alone.
@@ -70,7 +71,7 @@ impl Pool {
 
     /// Describes a pool.
     pub fn builder() -> PoolBuilder {
-        PoolBuilder::new()
+        PoolBuilder::by(Context::of_program())
     }
 }
 

@@ -19,7 +19,6 @@ use super::{
     worker::Serve,
 };
 use crate::{
-    Process,
     codec::Handle,
     error::{Error, Result},
     pool::TargetName,
@@ -52,7 +51,7 @@ pub(super) fn start(config: &Config, id: u64, bell: &Bell, memory: &OwnedFd, lis
         state: config.state.as_ref().map(|(name, _)| identity(name)),
         exit: config.exit.as_ref().map(identity),
     };
-    let mut builder = Process::new(Serve, (setup,)).name(&*name).daemon(true).stderr(stderr);
+    let mut builder = config.context.process(Serve, (setup,)).name(&*name).daemon(true).stderr(stderr);
     for (key, value) in &config.environment {
         builder = match value {
             Some(value) => builder.env(key, value),

@@ -7,6 +7,7 @@
 
 mod arena;
 mod basics;
+mod contexts;
 mod control;
 mod crash;
 mod description;
@@ -14,6 +15,9 @@ mod ends;
 mod executors;
 mod executors_own;
 mod exit;
+mod forked;
+mod forkserver_deaths;
+mod forkserver_rough;
 mod handles;
 mod joinable_queues;
 mod leaks;
@@ -36,6 +40,7 @@ mod pool_steps;
 mod pool_stops;
 mod pool_workers;
 mod pools;
+mod preload;
 mod progress;
 mod python_memory;
 mod queue_kills;

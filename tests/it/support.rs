@@ -57,15 +57,23 @@ pub(crate) fn owned() -> Owned {
         .collect();
     fds.sort();
     let tasks: Vec<_> = entries("/proc/self/task").collect();
+    // A fork server, and the memory that it shares with this process, are there as long as the program.
+    let server = mp::Context::of_program().server_pid().map(|pid| pid.to_string());
     let children = tasks
         .iter()
         .flat_map(|task| {
             let listed = fs::read_to_string(task.join("children")).unwrap_or_default();
             listed.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
         })
+        .filter(|child| Some(child) != server.as_ref())
         .collect();
     let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    Owned { fds, threads: tasks.len(), children, memfds: maps.matches("/memfd:").count() }
+    Owned {
+        fds,
+        threads: tasks.len(),
+        children,
+        memfds: maps.matches("/memfd:").count() - usize::from(server.is_some()),
+    }
 }
 
 fn entries(directory: impl AsRef<Path>) -> impl Iterator<Item = std::path::PathBuf> {

@@ -1,16 +1,18 @@
 //! How fast `multiprocess` is, next to the physical limit and its peers.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | connections | slices | locks | queues | pools] [--rounds 200]]
+//! cargo run --release --manifest-path benches/vs/Cargo.toml [-- [start | servers | connections | slices | locks | queues | pools] [--rounds 200]]
 //! RUSTFLAGS="-C target-feature=+crt-static" \
 //!     cargo run --release --manifest-path benches/vs/Cargo.toml --target x86_64-unknown-linux-gnu
 //! ```
 //!
-//! The second one is the same for a static build, which needs no dynamic linker at every start. There are six
+//! The second one is the same for a static build, which needs no dynamic linker at every start. There are seven
 //! groups, and all run unless one is named:
 //!
 //! - `start`: a child is started, gets a value, gives one back and is joined. The limit is std's `Command` that runs
 //!   this very program again, with a `u64` in and out through two pipes, and leaves at the top of `main`.
+//! - `servers`: the same by a fork server, with children that wait, and as many starts as there can be in a second. The limit is a bare server that passes
+//!   a `u64` to copies of itself, and a thread.
 //! - `connections`: messages between this process and children that stay. The limit is a bare SEQPACKET socket; of
 //!   64 MiB, a copy within one process.
 //! - `slices`: 64 MiB of shared memory, written here, sent, and read by a child. The limit is to write and read them in one
@@ -36,6 +38,7 @@ mod python;
 mod queues;
 mod report;
 mod rounds;
+mod servers;
 mod slices;
 mod start;
 
@@ -51,6 +54,9 @@ const LARGE: usize = 64 * MIB;
 fn main() -> ExitCode {
     if limit::is_child() {
         return limit::child();
+    }
+    if servers::bare::is_server() {
+        return servers::bare::serve();
     }
     // Its own children stay in here for ever.
     procspawn::init();
@@ -75,6 +81,9 @@ fn run(options: Options) -> Result<(), Failure> {
     if options.start {
         start::compare(options.rounds, &mut report)?;
     }
+    if options.servers {
+        servers::compare(options.rounds, &mut report)?;
+    }
     if options.connections {
         connections::compare(options.rounds, &mut report)?;
     }
@@ -96,6 +105,7 @@ fn run(options: Options) -> Result<(), Failure> {
 
 struct Options {
     start: bool,
+    servers: bool,
     connections: bool,
     slices: bool,
     locks: bool,
@@ -108,6 +118,7 @@ impl Options {
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Self, Failure> {
         let mut options = Self {
             start: false,
+            servers: false,
             connections: false,
             slices: false,
             locks: false,
@@ -118,6 +129,7 @@ impl Options {
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "start" => options.start = true,
+                "servers" => options.servers = true,
                 "connections" => options.connections = true,
                 "slices" => options.slices = true,
                 "locks" => options.locks = true,
@@ -131,12 +143,16 @@ impl Options {
                     };
                 }
                 _ => {
-                    return Err("usage: vs [start | connections | slices | locks | queues | pools] [--rounds N]".into());
+                    return Err(
+                        "usage: vs [start | servers | connections | slices | locks | queues | pools] [--rounds N]"
+                            .into(),
+                    );
                 }
             }
         }
         let groups = [
             &mut options.start,
+            &mut options.servers,
             &mut options.connections,
             &mut options.slices,
             &mut options.locks,

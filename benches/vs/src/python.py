@@ -1,11 +1,12 @@
 """Reads what to do, one turn a line, and answers how many nanoseconds it took.
 
-`start METHOD` is a child's start and join. `KIND BATCHES BATCH` are batches of messages to a child that stays, each
+`start METHOD` is a child's start and join, `starts METHOD COUNT ON_THEIR_WAY` are many. `KIND BATCHES BATCH` are batches of messages to a child that stays, each
 followed by its answer; the first line of a kind starts the child. `alone KIND COUNT` and `together KIND COUNT [CORE CORE]` are in
 python_locks.py, with the queues' kinds in python_queues.py and the pools' in python_pools.py. To `version PACKAGE` the answer is
 the version; nothing, if that is not installed.
 """
 
+import collections
 import functools
 import importlib.metadata
 import multiprocessing
@@ -35,6 +36,19 @@ def start_and_join(context):
     process.join()
     receiver.close()
     assert answer == 42
+
+
+def start_many(context, count, on_their_way):
+    """So many starts, of which some are not joined yet when the next one comes."""
+    running = collections.deque()
+    for x in range(count):
+        if len(running) == on_their_way:
+            running.popleft().join()
+        process = context.Process(target=abs, args=(x,))
+        process.start()
+        running.append(process)
+    for process in running:
+        process.join()
 
 
 def answer_numbers(connection, batch):
@@ -109,6 +123,9 @@ def version(package):
 def turn(command, *arguments):
     if command == "start":
         return functools.partial(start_and_join, multiprocessing.get_context(*arguments))
+    if command == "starts":
+        method, count, on_their_way = arguments
+        return functools.partial(start_many, multiprocessing.get_context(method), int(count), int(on_their_way))
     if command in ("alone", "together"):
         return python_locks.turn(command, *arguments)
     batches, batch = map(int, arguments)

@@ -19,6 +19,8 @@ pub(crate) enum Measure {
     MicrosEach(u32),
     /// Messages, or whatever it is, in a second: there are so many in it.
     Messages(u32),
+    /// Things in a second, of which there are not many: so many are done in it.
+    Things(u32),
     /// GiB in a second: it moves so many bytes.
     Bytes(usize),
 }
@@ -100,6 +102,7 @@ impl Measure {
             Self::NanosEach(count) => format!("{:.1} ns   ", seconds / f64::from(count) * 1e9),
             Self::MicrosEach(count) => format!("{:.3} µs   ", seconds / f64::from(count) * 1e6),
             Self::Messages(count) => format!("{:.0} k/s  ", f64::from(count) / seconds / 1e3),
+            Self::Things(count) => format!("{:.0} /s  ", f64::from(count) / seconds),
             Self::Bytes(bytes) => format!("{:.2} GiB/s", bytes as f64 / seconds / f64::from(1 << 30)),
         }
     }
@@ -108,7 +111,7 @@ impl Measure {
     fn ratio(self, time: Duration, unit: Duration) -> f64 {
         match self {
             Self::Millis | Self::NanosEach(_) | Self::MicrosEach(_) => ratio(time, unit),
-            Self::Messages(_) | Self::Bytes(_) => ratio(unit, time),
+            Self::Messages(_) | Self::Things(_) | Self::Bytes(_) => ratio(unit, time),
         }
     }
 }

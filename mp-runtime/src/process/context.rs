@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 ///
 /// `Context::spawn()` has every process executed anew. `Context::forkserver()` has them copied, from one process of this program that was executed
 /// once and has a single thread: that takes a fourth of the time, however large this process is. With [`warm`](Self::warm) copies
-/// wait for something to do, and a start is one message. With [`preload`](Self::preload) they find in memory what a function has
+/// wait for something to do, and a start is a message to one of them. With [`preload`](Self::preload) they find in memory what a function has
 /// made there before.
 ///
 /// # What a copy has, and from whom
@@ -196,6 +196,16 @@ impl Context {
 
     /// Has processes spawned where this system cannot fork as a server does: the kernel lacks something, or a container forbids it. Otherwise that
     /// is an error that [says which](Error::is_unsupported).
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn answer() -> u8 { 42 }
+    /// # fn main() -> mp::Result<()> {
+    /// let anywhere = mp::Context::forkserver().or_spawn();
+    /// assert_eq!(anywhere.start(answer, ())?.join()?, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn or_spawn(mut self) -> Self {
         self.launch.or_spawn = true;
         self
@@ -274,6 +284,19 @@ impl Context {
     /// # Errors
     ///
     /// Those of [`Builder::start`] that are about the server: it cannot be executed or fork here ([`Error::is_unsupported`]), or a preload function failed.
+    ///
+    /// ```
+    /// # use multiprocess as mp;
+    /// # #[mp::process_target] fn answer() -> u8 { 42 }
+    /// # fn main() -> mp::Result<()> {
+    /// let context = mp::Context::forkserver().warm(1);
+    /// assert_eq!(context.server_pid(), None);
+    /// context.prepare()?; // takes a millisecond or two
+    /// assert!(context.server_pid().is_some());
+    /// assert_eq!(context.start(answer, ())?.join()?, 42); // does not
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn prepare(&self) -> Result<()> {
         super::launch::check()?;
         match self.launch.server.as_ref().map_or(Ok(()), |server| server.prepare()) {

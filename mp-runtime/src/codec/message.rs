@@ -121,6 +121,11 @@ impl Message {
         })
     }
 
+    /// It is to be kept for long: with no more memory than it takes.
+    pub(crate) fn shrink(&mut self) {
+        self.bytes.shrink_to_fit();
+    }
+
     /// Its buffer, for another one.
     #[inline]
     pub(crate) fn into_buffer(self) -> Vec<u8> {

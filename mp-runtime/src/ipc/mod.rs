@@ -27,7 +27,7 @@ pub use anything::{Packet, receive_anything};
 pub use connection::{Connection, pipe};
 pub use iter::{IntoIter, Iter};
 pub use message::Message;
-pub(crate) use packet::{Incoming, Whatever, recv_trusted, try_recv, try_recv_whatever};
+pub(crate) use packet::{Incoming, Whatever, recv_trusted, recv_whatever, try_recv};
 pub use queue::{
     Batch, Drain, JoinableIter, JoinableQueue, PutManyError, Queue, QueueIntoIter, QueueIter, QueueReceiver,
     QueueSender, SimpleQueue, Taken,

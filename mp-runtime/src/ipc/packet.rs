@@ -28,18 +28,12 @@ pub(crate) enum Incoming {
 /// # Errors
 ///
 /// As [`try_recv`]; and EMFILE if there was no room after all: the message is gone then.
-pub(crate) fn recv_trusted(socket: impl AsFd, mut buffer: Vec<u8>, wait: Wait) -> Result<Incoming> {
-    buffer.clear();
-    buffer.reserve_exact(MAX_FRAME);
-    let mut fds = Vec::new();
-    match recvmsg::recv(&socket, &mut buffer, &mut fds, wait) {
-        Ok(Whole::Yes) if buffer.is_empty() && fds.is_empty() => Ok(Incoming::End),
-        Ok(Whole::Yes) => Message::new(buffer, fds).map(Incoming::Message),
-        Ok(Whole::FdsLost) => Err(Error::os("receive a descriptor", io::Error::from_raw_os_error(libc::EMFILE))),
-        Ok(Whole::BytesLost) => Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes"))),
-        Err(error) if would_block(&error) => Ok(Incoming::Nothing),
-        Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Incoming::End),
-        Err(error) => Err(Error::os("receive a message", error)),
+pub(crate) fn recv_trusted(socket: impl AsFd, buffer: Vec<u8>, wait: Wait) -> Result<Incoming> {
+    match recv_whatever(socket, buffer, wait)? {
+        Whatever::Message(message) => Ok(Incoming::Message(message)),
+        Whatever::Bare(..) => Err(Error::os("receive a descriptor", io::Error::from_raw_os_error(libc::EMFILE))),
+        Whatever::Nothing => Ok(Incoming::Nothing),
+        Whatever::End => Ok(Incoming::End),
     }
 }
 
@@ -55,22 +49,21 @@ pub(crate) enum Whatever {
     End,
 }
 
-/// Takes one message without waiting for it, and loses none.
-pub(crate) fn try_recv_whatever(socket: impl AsFd) -> Result<Whatever> {
-    let (mut bytes, mut fds) = (Vec::with_capacity(MAX_FRAME), Vec::new());
-    let mut receive = || recvmsg::recv(&socket, &mut bytes, &mut fds, Wait::No);
+/// Takes one message, into this buffer, and loses none.
+pub(crate) fn recv_whatever(socket: impl AsFd, mut buffer: Vec<u8>, wait: Wait) -> Result<Whatever> {
+    buffer.clear();
+    buffer.reserve_exact(MAX_FRAME);
+    let mut fds = Vec::new();
+    let mut receive = || recvmsg::recv(&socket, &mut buffer, &mut fds, wait);
     let received = match receive() {
         // As in `try_recv`.
         Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => receive(),
         received => received,
     };
     match received {
-        Ok(Whole::Yes) if bytes.is_empty() && fds.is_empty() => Ok(Whatever::End),
-        Ok(Whole::Yes) => {
-            bytes.shrink_to_fit();
-            Message::new(bytes, fds).map(Whatever::Message)
-        }
-        Ok(Whole::FdsLost) => Ok(Whatever::Bare(bytes.get(4).copied().unwrap_or(0), bytes)),
+        Ok(Whole::Yes) if buffer.is_empty() && fds.is_empty() => Ok(Whatever::End),
+        Ok(Whole::Yes) => Message::new(buffer, fds).map(Whatever::Message),
+        Ok(Whole::FdsLost) => Ok(Whatever::Bare(buffer.get(4).copied().unwrap_or(0), buffer)),
         Ok(Whole::BytesLost) => Err(Error::protocol(format!("a message is longer than {MAX_FRAME} bytes"))),
         Err(error) if would_block(&error) => Ok(Whatever::Nothing),
         Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => Ok(Whatever::End),

@@ -13,12 +13,13 @@ use super::{
 use crate::{
     codec::Decoder,
     error::{Error, Result},
-    ipc::{Whatever, try_recv_whatever},
+    ipc::{Whatever, recv_whatever},
     process::outcome::kind,
     sys::{
         clone::{self, Child},
         clone3, pidfd,
         poll::{self, Deadline},
+        socket::Wait,
         waitid,
     },
 };
@@ -36,7 +37,7 @@ impl Running {
         let (mut said, mut lost) = (Vec::new(), false);
         loop {
             let dead = wait(&control, &self.server)?;
-            let message = match try_recv_whatever(&control)? {
+            let mut message = match recv_whatever(&control, Vec::new(), Wait::No)? {
                 Whatever::Message(message) => message,
                 // This process has no room for the descriptor of a child, or for those of what it has said already.
                 Whatever::Bare(kind::FORKED, body) => {
@@ -66,7 +67,10 @@ impl Running {
                     return Ok(Answer::Started(started));
                 }
                 kind::NOT_FORKED => return Err(Decoder::new(&message).take::<Error>()?),
-                _ => said.push(message),
+                _ => {
+                    message.shrink();
+                    said.push(message);
+                }
             }
         }
     }

@@ -137,7 +137,8 @@ impl ForkServer {
     }
 
     fn fit(&self) -> Result<Option<Arc<Running>>> {
-        match self.slot().clone() {
+        let running = self.slot().clone();
+        match running {
             Some(running) if running.is_fit()? => Ok(Some(running)),
             _ => Ok(None),
         }
